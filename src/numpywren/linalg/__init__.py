@@ -1,0 +1,1 @@
+"""Filled as it is built."""
