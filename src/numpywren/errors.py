@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ControlPlaneLostError",
     "KernelNotAllowedError",
     "MemoryBoundError",
     "NotAnArrayError",
@@ -100,3 +101,7 @@ class TaskPoisonedError(RunFailedError):
 
 class RunCancelledError(NumpywrenError):
     """A run that was cancelled."""
+
+
+class ControlPlaneLostError(NumpywrenError, OSError):
+    """A control plane that was deleted, damaged or never restored; trying again does not help, `resume` does."""
