@@ -24,7 +24,7 @@ from typing import Any
 
 from donfig import Config
 
-__all__ = ["config", "memory_bytes"]
+__all__ = ["config", "format_bytes", "memory_bytes"]
 
 DEFAULTS: dict[str, Any] = {
     "store": None,
@@ -63,3 +63,12 @@ def memory_bytes(text: str | float) -> int:
     if size <= 0:
         raise ValueError(f"a memory bound must be positive, not {text!r}")
     return int(size)
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes as people write it: ``"2.0 GiB"``."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024 or unit == "TiB":
+            break
+        count /= 1024
+    return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,0 +1,108 @@
+"""How a worker begins, from a run's URL and plain options: the one door that backends use."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import runpy
+import signal
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from numpywren import events
+from numpywren.control import ControlPlane, open_plane
+from numpywren.lambdapack import Dataflow, Program
+from numpywren.matrix import Store
+from numpywren.worker.record import RunRecord
+from numpywren.worker.worker import Settings, Worker
+
+__all__ = ["begin", "main", "open_run"]
+
+logger = logging.getLogger(__name__)
+
+
+def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, Store, Dataflow, ControlPlane]:
+    """Everything that a run's URL leads to.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run at the URL.
+    KernelNotAllowedError
+        If the run's program uses kernels outside `modules`.
+    """
+    record, store = RunRecord.load(url)
+    program = _program(record.program, record, modules)
+    return record, store, program.bind(record.sizes), open_plane(record.control_url(store))
+
+
+def _program(text: str, record: RunRecord, modules: tuple[str, ...]) -> Program:
+    known = _decoded.get((text, modules))
+    if known is None:
+        known = record.decoded(modules)
+        if len(_decoded) > 64:
+            _decoded.clear()
+        _decoded[text, modules] = known
+    return known
+
+
+_decoded: dict[tuple[str, tuple[str, ...]], Program] = {}
+
+
+def begin(url: str, options: Mapping[str, Any]) -> Worker:
+    """A worker for the run at a URL, ready for its `run` to be called.
+
+    Parameters
+    ----------
+    url : str
+        The run.
+    options : mapping
+        Fields of `Settings`, as JSON has them.
+    """
+    settings = Settings(**{**options, "modules": tuple(options.get("modules", ()))})
+    return Worker(*open_run(url, settings.modules), settings, events.publish)
+
+
+def main(url: str, options: str, script: str | None = None) -> int:
+    """Be a worker process: leave on SIGTERM and SIGINT after handing back the leases.
+
+    Parameters
+    ----------
+    url : str
+        The run.
+    options : str
+        JSON of the fields of `Settings`.
+    script : str, optional
+        File of the client's main program, imported under another name so that kernels defined in it are known.
+
+    Returns
+    -------
+    int
+        Exit code of the process: 0, or 1 when the control plane was lost.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    if script is not None:
+        _import_main(script)
+    worker = begin(url, json.loads(options))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, functools.partial(_leave, worker))
+    try:
+        worker.run()
+    except OSError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the traceback would say less
+        return 1
+    return 0
+
+
+def _leave(worker: Worker, number: int, frame: types.FrameType | None) -> None:
+    worker.stop()
+
+
+def _import_main(script: str) -> None:
+    """Make the client's main program importable as ``__main__``, as `multiprocessing` does when it spawns."""
+    module = types.ModuleType("__main__")
+    module.__dict__.update(runpy.run_path(script, run_name="__mp_main__"))
+    sys.modules["__main__"] = module

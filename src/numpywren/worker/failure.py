@@ -1,0 +1,48 @@
+"""From an exception in a worker to the record of a failure, in terms of the user's matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpywren.control import Failure
+from numpywren.errors import NumpywrenError
+from numpywren.kernels.potrf import LeadingMinorError
+from numpywren.lambdapack import Task, Tile
+
+__all__ = ["failure_of"]
+
+
+def failure_of(
+    error: BaseException, task: Task, targets: tuple[Tile, ...], row_offset: Callable[[Tile], int], worker: str
+) -> Failure:
+    """Describe why a task could not be done.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+    task : Task
+    targets : tuple of Tile
+        The tiles that it writes; the first names it for people.
+    row_offset : callable
+        Number of a tile's first row in its matrix.
+    worker : str
+        Who tried.
+    """
+    details: dict[str, Any] = {}
+    message = str(error)
+    if isinstance(error, LeadingMinorError):
+        minor = error.minor + row_offset(targets[0])
+        details = {"minor": minor}
+        message = str(LeadingMinorError(minor))
+    elif not isinstance(error, NumpywrenError | ValueError) or not message:
+        message = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return Failure(
+        kind="failed",
+        error=type(error).__name__,
+        message=f"{message} (computing tile {targets[0]})",
+        task=task.id,
+        worker=worker,
+        details=details,
+    )

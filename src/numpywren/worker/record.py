@@ -1,0 +1,159 @@
+"""What is written down about a run when it starts: all that a worker needs to know, as data and names.
+
+A run is a folder in a store: ``run.json`` (this record), ``tiles/`` (intermediates), ``out/`` (outputs that were given
+no place of their own) and, by default, ``control.sqlite``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpywren.errors import NumpywrenError, RunNotFoundError
+from numpywren.lambdapack import Kernel, Program, load_kernel
+from numpywren.matrix import Binding, Store, open_store
+
+__all__ = ["FORMAT", "RunRecord", "Scalar"]
+
+Scalar = int | float | complex
+
+#: Version of the record; one that is newer than this is refused.
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run, written down once."""
+
+    #: The program, encoded.
+    program: str
+    #: Every integer parameter of the program.
+    sizes: Mapping[str, int]
+    #: Numbers that the program multiplies by.
+    scalars: Mapping[str, Scalar]
+    #: Where each matrix of the program lives, and how it is cut into tiles.
+    bindings: Mapping[str, Binding]
+    #: Type in which the run computes.
+    dtype: np.dtype[Any]
+    #: URL of the control plane; None: ``control.sqlite`` in the run's own folder.
+    control: str | None
+    #: Whether infinities and NaNs in the inputs are an error.
+    check_finite: bool
+    #: What the caller gets when the run is done, as `numpywren.job` wrote it.
+    result: Any = None
+    #: When the run was made, as ISO 8601 in UTC.
+    created: str = ""
+    #: Version of numpywren that made it.
+    version: str = ""
+    #: Name of the function that was called, for people.
+    name: str = field(default="")
+
+    def to_json(self) -> str:
+        """Encode as JSON."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "name": self.name,
+                "version": self.version,
+                "created": self.created,
+                "program": json.loads(self.program),
+                "sizes": dict(self.sizes),
+                "scalars": {name: _encode_scalar(value) for name, value in self.scalars.items()},
+                "bindings": {name: binding.to_json() for name, binding in self.bindings.items()},
+                "dtype": self.dtype.name,
+                "control": self.control,
+                "check_finite": self.check_finite,
+                "result": self.result,
+            }
+        )
+
+    @classmethod
+    def load(cls, url: str) -> tuple[RunRecord, Store]:
+        """Read the record of the run at a URL.
+
+        Raises
+        ------
+        RunNotFoundError
+            If there is none, or one that this version cannot read.
+        """
+        store = open_store(url)
+        try:
+            text = bytes(store.get("run.json")).decode()
+        except FileNotFoundError:
+            raise RunNotFoundError(
+                f"{url} holds no run (no run.json there); give the URL that Run.url or `numpywren` printed"
+            ) from None
+        except NotADirectoryError as error:
+            raise RunNotFoundError(f"{url} holds no run: {error}") from None
+        try:
+            return cls.from_json(text), store
+        except NumpywrenError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunNotFoundError(f"{url}/run.json is damaged or no run record: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRecord:
+        """Decode and check; the program stays encoded."""
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            raise RunNotFoundError(
+                f"this run was made by numpywren {data.get('version')} in record format {data['format']}; this version "
+                f"reads format {FORMAT}: use the version that made it"
+            )
+        return cls(
+            program=json.dumps(data["program"], separators=(",", ":"), sort_keys=True),
+            sizes={str(name): int(value) for name, value in data["sizes"].items()},
+            scalars={str(name): _decode_scalar(value) for name, value in data["scalars"].items()},
+            bindings={str(name): Binding.from_json(value) for name, value in data["bindings"].items()},
+            dtype=np.dtype(data["dtype"]),
+            control=data["control"],
+            check_finite=bool(data["check_finite"]),
+            result=data["result"],
+            created=data["created"],
+            version=data["version"],
+            name=data["name"],
+        )
+
+    def save(self, store: Store) -> None:
+        """Write to the run's folder."""
+        store.put("run.json", self.to_json().encode())
+
+    def decoded(self, allowed: tuple[str, ...]) -> Program:
+        """The program, its kernels loaded from the modules that are allowed.
+
+        Raises
+        ------
+        KernelNotAllowedError
+            If it names a kernel outside `allowed` and numpywren's own.
+        """
+
+        def load(path: str) -> Kernel:
+            return load_kernel(path, allowed)
+
+        return Program.from_json(self.program, load)
+
+    def control_url(self, store: Store) -> str:
+        """URL of the run's control plane."""
+        if self.control is not None:
+            return self.control
+        scheme, _, rest = store.url.partition(":")
+        return f"memory:{rest}" if scheme == "memory" else f"sqlite:{store.path('control.sqlite')}"
+
+
+def _encode_scalar(value: Scalar) -> Any:
+    return [value.real, value.imag] if isinstance(value, complex) else value
+
+
+def _decode_scalar(value: Any) -> Scalar:
+    if isinstance(value, list):
+        real, imaginary = value
+        return complex(real, imaginary)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a scalar must be a number, not {value!r}")
+    return value
+

@@ -1,0 +1,152 @@
+"""How large tiles and tasks are: what a worker promises to a task, and whether a run fits before it starts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from numpywren.config import format_bytes
+from numpywren.errors import MemoryBoundError
+from numpywren.lambdapack import Dataflow, Task, Tile
+from numpywren.matrix import Partition
+from numpywren.worker.evaluate import footprint
+from numpywren.worker.record import RunRecord
+
+__all__ = ["WINDOW", "TaskSizes", "check_fits", "letters"]
+
+Shape: TypeAlias = tuple[int, ...]
+
+#: Tiles that a task has read ahead of their use.
+WINDOW = 3
+#: Tasks looked at, at most, when a run is checked for size before it starts.
+CHECKED_TASKS = 200_000
+
+
+def letters(dataflow: Dataflow, record: RunRecord) -> Mapping[str, Partition]:
+    """How the dimension behind each grid letter is cut into tiles."""
+    found: dict[str, Partition] = {}
+    for matrix in dataflow.program.matrices:
+        binding = record.bindings.get(matrix.name)
+        if binding is not None and binding.partitions is not None:
+            found.update(zip(matrix.grid, binding.partitions, strict=True))
+    return found
+
+
+class TaskSizes:
+    """Sizes of the tiles and tasks of one run.
+
+    Tiles count as full even at the edge: then one number serves every task of a kind with as many operands.
+
+    Parameters
+    ----------
+    dataflow : Dataflow
+    record : RunRecord
+    """
+
+    def __init__(self, dataflow: Dataflow, record: RunRecord) -> None:
+        self._dataflow, self._record = dataflow, record
+        self._itemsize = record.dtype.itemsize
+        self._letters = letters(dataflow, record)
+        self._matrices = {matrix.name: matrix for matrix in dataflow.program.matrices}
+        self._shapes: dict[Tile | str, Shape] = {}
+        self._promises: dict[tuple[int, int], int] = {}
+
+    def full_shape(self, tile: Tile) -> Shape:
+        """Shape of a tile, counted as full; that of a temporary without letters follows from its writer."""
+        grid = [letter for letter in self._matrices[tile.matrix].grid if letter != "*"][-2:]
+        key: Tile | str = tile.matrix if grid else tile
+        known = self._shapes.get(key)
+        if known is None:
+            known = tuple(self._letters[x].chunk for x in grid) if grid else self._written_shape(tile)
+            if len(known) == 1 and self._is_column(tile.matrix):
+                known = (*known, 1)
+            self._shapes[key] = known
+        return known
+
+    def _is_column(self, matrix: str) -> bool:
+        binding = self._record.bindings.get(matrix)
+        return binding is not None and binding.column
+
+    def _written_shape(self, tile: Tile) -> Shape:
+        task = self._dataflow.writer(tile)
+        assert task is not None, tile
+        _, shapes = footprint(self._dataflow.expression(task, self._record.scalars), self.full_shape, None)
+        return shapes[self._dataflow.writes(task).index(tile)]
+
+    def tile_bytes(self, tile: Tile) -> int:
+        """Bytes of a tile, counted as full."""
+        count = self._itemsize
+        for length in self.full_shape(tile):
+            count *= length
+        return count
+
+    def promise(self, task: Task) -> int:
+        """Bytes that a task may need at once: operands, accumulator, results, and tiles read ahead."""
+        reads = self._dataflow.reads(task)
+        key = (task.kind, len(reads))
+        known = self._promises.get(key)
+        if known is None:
+            targets = self._dataflow.writes(task)
+            node = self._dataflow.expression(task, self._record.scalars)
+            fixed = self.full_shape(targets[0]) if self._has_letters(targets[0]) else None
+            peak, shapes = footprint(node, self.full_shape, fixed)
+            written = sum(_elements(shape) for shape in shapes)
+            ahead = min(WINDOW, len(reads)) * max(map(self.tile_bytes, reads), default=0)
+            known = max(peak + written, 2 * written) * self._itemsize + ahead
+            self._promises[key] = known
+        return known
+
+    def row_offset(self, tile: Tile) -> int:
+        """Number of the first row of a tile in its matrix; 0 where the tile has no place in a matrix."""
+        grid = self._matrices[tile.matrix].grid
+        places = [i for i, letter in enumerate(grid) if letter != "*"]
+        if not places:
+            return 0
+        row = places[-2] if len(places) > 1 else places[-1]
+        return self._letters[grid[row]].slice(tile.index[row]).start
+
+    def _has_letters(self, tile: Tile) -> bool:
+        return any(letter != "*" for letter in self._matrices[tile.matrix].grid)
+
+
+def check_fits(dataflow: Dataflow, record: RunRecord, memory: int) -> None:
+    """Refuse a run whose largest task does not fit in a worker.
+
+    Raises
+    ------
+    MemoryBoundError
+        Saying what the task needs and what a worker may use.
+    """
+    sizes = TaskSizes(dataflow, record)
+    largest: dict[int, tuple[int, Task]] = {}
+    for task in itertools.islice(dataflow.tasks(), CHECKED_TASKS):
+        seen = largest.get(task.kind)
+        # every task of a kind needs the same, but where a kernel takes a list of tiles
+        if seen is None or _has_list(dataflow.program.kinds[task.kind].value):
+            reads = len(dataflow.reads(task))
+            if seen is None or reads > seen[0]:
+                largest[task.kind] = (reads, task)
+    for _, task in largest.values():
+        needed = sizes.promise(task)
+        if needed > memory:
+            tile = dataflow.writes(task)[0]
+            raise MemoryBoundError(
+                f"the task that writes tile {tile} of {dataflow.program.name} needs {format_bytes(needed)}, and a "
+                f"worker may use {format_bytes(memory)}: use smaller tiles (chunks=…) or raise worker.memory"
+            )
+
+
+def _has_list(value: object) -> bool:
+    """Whether an expression of the program has a comprehension as an argument."""
+    if isinstance(value, Each):
+        return True
+    parts = value if isinstance(value, tuple) else [getattr(value, slot) for slot in getattr(value, "__slots__", ())]
+    return any(_has_list(part) for part in parts if not isinstance(part, str | int | float))
+
+
+def _elements(shape: Shape) -> int:
+    count = 1
+    for length in shape:
+        count *= length
+    return count
