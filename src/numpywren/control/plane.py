@@ -292,7 +292,7 @@ class ControlPlane(ABC):
 
         In one step: the task is done and nobody holds it; each tile of `arrivals` joins the set of those that arrived
         for each reader, unless the reader is done; a waiting reader for which `needs` tiles have arrived is ready; the
-        count of each tile of `reads` goes down by one; the count of a counted arrival is set to its readers that are not
+        count of each tile of `reads` goes down by one; the count of a counted arrival is set to its readers that aren't
         done; a tile whose count is now 0 is freed, and no longer counted.
 
         The worker need not hold a lease, nor the run be running: the tiles exist, and that is what counts. A run whose
