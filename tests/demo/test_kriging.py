@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 
 from numpywren.demo import airports, kriging
 
-PARAMETERS = np.array([200.0, 500.0, 85.0])
+PARAMETERS = np.array(kriging.Covariance(800.0, 500.0, 80.0, 250.0, nugget=80.0))
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,8 @@ def test_covariance_is_the_same_in_blocks_and_has_its_nugget_on_the_diagonal_onl
     rows, columns = np.arange(90, 200)[:, None], np.arange(150, 333)[None, :]
     np.testing.assert_array_equal(kriging.covariance(rows, columns, points, PARAMETERS), whole[90:200, 150:333])
     np.testing.assert_array_equal(whole, whole.T)
-    np.testing.assert_allclose(np.diag(whole), 500.0**2 + 85.0**2)
-    assert whole[~np.eye(n, dtype=bool)].max() <= 500.0**2
+    np.testing.assert_allclose(np.diag(whole), 500.0**2 + 250.0**2 + 80.0**2)
+    assert whole[~np.eye(n, dtype=bool)].max() <= 500.0**2 + 250.0**2
 
 
 def test_likelihood_and_prediction_agree_with_a_dense_normal_distribution(sample):

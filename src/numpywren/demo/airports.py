@@ -70,8 +70,8 @@ def distinct(rows: NDArray[np.float64]) -> Airports:
     return Airports(kept[:, 0].copy(), kept[:, 1].copy(), kept[:, 2] * METRES_PER_FOOT)
 
 
-def split(airports: Airports, points: int, seed: int = 0, held_out: float = 0.1) -> Split:
-    """Draw airports without replacement and hold a tenth of them out.
+def split(airports: Airports, points: int, seed: int = 0) -> Split:
+    """Draw airports without replacement and hold a fifth of them out, but no more than 1000.
 
     Parameters
     ----------
@@ -81,8 +81,6 @@ def split(airports: Airports, points: int, seed: int = 0, held_out: float = 0.1)
         How many to draw; more than there are means all.
     seed : int
         Seed of the draw: the same seed gives the same airports.
-    held_out : float
-        The part to hold out, between 0 and 1.
 
     Returns
     -------
@@ -97,5 +95,5 @@ def split(airports: Airports, points: int, seed: int = 0, held_out: float = 0.1)
     if points < 20:
         raise ValueError(f"{points} airports are too few to learn from and to test on; take at least 20")
     drawn = np.random.default_rng(seed).permutation(len(airports))[:points]
-    cut = max(1, round(len(drawn) * held_out))
+    cut = min(1000, len(drawn) // 5)
     return Split(train=airports.take(drawn[cut:]), held_out=airports.take(drawn[:cut]))

@@ -1,9 +1,9 @@
 """Gaussian-process regression of a field on the sphere: covariance, prediction and errors, on NumPy alone.
 
-The field is a mean plus a zero-mean Gaussian process with a Matérn covariance of smoothness 3/2 in the chordal distance
-(the straight line through the Earth: any covariance valid in three dimensions is then valid on the sphere), plus
-independent noise, the *nugget*, at each measured place. With ``K`` the covariance of the measurements ``y``, the
-prediction at new places is ``mean + K* K⁻¹ (y - mean)``.
+The field is a mean plus two independent zero-mean Gaussian processes, a regional and a local one, plus independent
+noise, the *nugget*, at each measured place. Both processes have a Matérn covariance of smoothness 3/2 in the chordal
+distance (the straight line through the Earth: any covariance valid in three dimensions is then valid on the sphere).
+With ``K`` the covariance of the measurements ``y``, the prediction at new places is ``mean + K* K⁻¹ (y - mean)``.
 
 References
 ----------
@@ -39,14 +39,18 @@ EARTH_RADIUS_KM = 6371.0
 
 
 class Covariance(NamedTuple):
-    """Parameters of the covariance."""
+    """Parameters of the covariance; deviations are in the unit of the field."""
 
-    length_km: float
-    """Distance over which the field is alike, in kilometres."""
-    deviation: float
-    """Standard deviation of the field, in its own unit."""
+    regional_km: float
+    """Distance over which the regional process is alike."""
+    regional_deviation: float
+    """Standard deviation of the regional process."""
+    local_km: float
+    """Distance over which the local process is alike."""
+    local_deviation: float
+    """Standard deviation of the local process."""
     nugget: float
-    """Standard deviation of the noise of one measurement, in the field's unit."""
+    """Standard deviation of the noise of one measurement."""
 
 
 class Errors(NamedTuple):
@@ -93,17 +97,16 @@ def covariance(
         Columns of the block.
     points : ndarray of float, shape (N, 3)
         All measured places, on the unit sphere.
-    parameters : ndarray of float, shape (3,)
+    parameters : ndarray of float, shape (5,)
         The fields of `Covariance`, in order.
 
     Returns
     -------
     ndarray of float64, shape (m, n)
-        ``deviation² matern32(distance) + nugget²`` where ``i == j``.
+        Sum over both processes of ``deviation² matern32(distance)``, and ``nugget²`` more where ``i == j``.
     """
     block = cross_covariance(i, j, points, points, parameters)
-    nugget = float(parameters[2])
-    block[i == j] += nugget * nugget
+    block[i == j] += Covariance(*parameters).nugget ** 2
     return block
 
 
@@ -124,17 +127,21 @@ def cross_covariance(
         Which measurements.
     places, points : ndarray of float, shape (M, 3) and (N, 3)
         New and measured places, on the unit sphere.
-    parameters : ndarray of float, shape (3,)
+    parameters : ndarray of float, shape (5,)
         The fields of `Covariance`, in order.
 
     Returns
     -------
     ndarray of float64, shape (m, n)
-        ``deviation² matern32(distance)``.
+        Sum over both processes of ``deviation² matern32(distance)``.
     """
-    length, deviation = float(parameters[0]), float(parameters[1])
-    block = matern32(chord_km(places[i[:, 0]], points[j[0]]), length)
-    block *= deviation * deviation
+    model = Covariance(*parameters)
+    distance = chord_km(places[i[:, 0]], points[j[0]])
+    block = matern32(distance, model.regional_km)
+    block *= model.regional_deviation**2
+    local = matern32(distance, model.local_km)
+    local *= model.local_deviation**2
+    block += local
     return block
 
 

@@ -1,0 +1,128 @@
+"""Commands about runs: start one, look at it, carry on with it, stop it, clean up, or work for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+import numpywren as nw
+from numpywren.cli.call import UsageError, parse_call, usage
+from numpywren.cli.show import describe, status_table
+
+__all__ = ["add_commands"]
+
+HELP = ("-h", "--help")
+Url = Annotated[str, typer.Argument(help="The run's URL, as printed when it was started.", show_default=False)]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register the commands of this module."""
+    # `run` reads the function's own options itself, and so its --help.
+    extra = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command("run", context_settings=extra)(run)
+    for command in (worker, status, resume, cancel, gc):
+        app.command()(command)
+
+
+def run(
+    context: typer.Context,
+    function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
+    out: Annotated[str | None, typer.Option(help="Where the result goes, as in L.zarr.")] = None,
+    chunks: Annotated[int | None, typer.Option(help="Tile length for arrays that have to be cut anew.")] = None,
+) -> None:
+    """Apply a function of numpywren.linalg to stored arrays: numpywren run cholesky A.zarr --out L.zarr.
+
+    Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper.
+    """
+    functions = nw.linalg.FUNCTIONS
+    if function in HELP:
+        typer.echo(f"{context.get_help()}\n\nFunctions: {', '.join(sorted(functions))}")
+        return
+    if function not in functions:
+        raise UsageError(f"numpywren.linalg has no {function!r}; it has: {', '.join(sorted(functions))}")
+    called = functions[function]
+    if not set(HELP).isdisjoint(context.args):
+        typer.echo(f"numpywren run {usage(function, called)} [--out URL] [--chunks N]\n\n{inspect.getdoc(called)}")
+        return
+    call = parse_call(function, called, context.args)
+    setting = {} if chunks is None else {"array.chunks": chunks}
+    with nw.config.set(setting):
+        arrays = [_array(word) for word in call.positional]
+        _follow(nw.submit(called, *arrays, out=out, **call.options))
+
+
+def worker(
+    url: Url,
+    slots: Annotated[int | None, typer.Option(help="Tasks computed at once; default: one a core.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Bound on the worker's tiles, as in 2GiB.")] = None,
+    idle: Annotated[float | None, typer.Option(help="Seconds without work after which it leaves.")] = None,
+    deadline: Annotated[float | None, typer.Option(help="Seconds that it may live.")] = None,
+) -> None:
+    """Work for a run until it ends; any number of workers may, and each may be stopped at any moment."""
+    given = {"slots": slots, "memory": memory, "idle": idle, "deadline": deadline}
+    with nw.config.set({f"worker.{key}": value for key, value in given.items() if value is not None}):
+        raise typer.Exit(nw.worker.main(url))
+
+
+def status(
+    url: Url,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Say how far a run is; exits with 1 if it failed."""
+    now = nw.attach(url).status()
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(now), default=dict))
+    else:
+        Console().print(status_table(url, now))
+    if now.state == "failed":
+        raise typer.Exit(1)
+
+
+def resume(url: Url) -> None:
+    """Carry on with a run that was interrupted; no tile that exists is computed again."""
+    attached = nw.attach(url)
+    attached.resume()
+    _follow(attached)
+
+
+def cancel(url: Url) -> None:
+    """Stop a run; what it computed stays, and resume carries on from there."""
+    nw.attach(url).cancel()
+    typer.echo(f"cancelled; carry on with: numpywren resume {url}")
+
+
+def gc(
+    store: Annotated[str | None, typer.Argument(help="Where to clean; default: the configured store.")] = None,
+    older_than: Annotated[float, typer.Option(help="Hours since a run was last touched.")] = 24.0,
+) -> None:
+    """Delete what ended or abandoned runs have left behind."""
+    removed = nw.job.gc(store, older_than * 3600.0)
+    for url in removed:
+        typer.echo(url)
+    typer.echo(f"{len(removed)} removed")
+
+
+def _array(word: str) -> Any:
+    """Open an argument: a Zarr array, or a ``.npy`` file."""
+    if word.endswith(".npy"):
+        return nw.asarray(np.load(word, mmap_mode="r", allow_pickle=False))
+    return nw.open(word)
+
+
+def _follow(followed: nw.Run) -> None:
+    """Wait for a run with a progress bar and print its result; Ctrl-C leaves it where it can be carried on."""
+    typer.echo(f"run {followed.url}", err=True)
+    try:
+        followed.wait()
+        result = followed.result()
+    except KeyboardInterrupt:
+        typer.echo(f"\ninterrupted; carry on with: numpywren resume {followed.url}", err=True)
+        raise typer.Exit(130) from None
+    for line in describe(result):
+        typer.echo(line)
