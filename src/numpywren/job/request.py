@@ -1,0 +1,158 @@
+"""What a call asks for: a program, its inputs, and what to make of the outputs. Pure; nothing runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numpywren.lambdapack import Program
+from numpywren.matrix import Array, Partition
+from numpywren.worker.record import Scalar
+
+__all__ = ["Request", "Returned", "partitions_of", "run_dtype", "sizes_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the caller gets for one output of the program."""
+
+    #: Name of the output matrix.
+    output: str
+    #: Whether it is handed out transposed, and conjugated.
+    transposed: bool = False
+    conjugated: bool = False
+    #: Whether the caller gets the single element of a 1 × 1 output as a NumPy scalar.
+    scalar: bool = False
+    #: Whether only the real part of that element means anything.
+    real: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Encode as data."""
+        return {
+            "output": self.output,
+            "transposed": self.transposed,
+            "conjugated": self.conjugated,
+            "scalar": self.scalar,
+            "real": self.real,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Returned:
+        """Decode."""
+        flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real")}
+        return cls(str(data["output"]), **flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One run, asked for.
+
+    Parameters
+    ----------
+    name : str
+        The function that was called.
+    program : Program
+    inputs : mapping of str to Array
+        By the program's names.
+    returned : tuple of Returned
+        One for a single result; several become a NamedTuple whose fields are `fields`.
+    sizes : mapping of str to int
+        Integer parameters that the grids do not give.
+    scalars : mapping of str to number
+    cuts : mapping of str to Partition
+        How dimensions are cut whose letters no input fixes, or that are to be cut otherwise than the inputs are stored.
+    vectors : frozenset of str
+        Outputs of two grid letters that are stored as one-dimensional arrays.
+    dtypes : mapping of str to dtype
+        Types of outputs that are not of the type of the run.
+    check_finite : bool
+        Whether infinities and NaNs in the inputs are an error.
+    fields : tuple of str
+        Names of several results.
+    """
+
+    name: str
+    program: Program
+    inputs: Mapping[str, Array]
+    returned: tuple[Returned, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    scalars: Mapping[str, Scalar] = field(default_factory=dict)
+    cuts: Mapping[str, Partition] = field(default_factory=dict)
+    vectors: frozenset[str] = frozenset()
+    dtypes: Mapping[str, np.dtype[Any]] = field(default_factory=dict)
+    check_finite: bool = False
+    fields: tuple[str, ...] = ()
+
+
+def run_dtype(request: Request) -> np.dtype[Any]:
+    """The type in which a run computes: NumPy's promotion of its inputs and scalars."""
+    types: list[Any] = [array.dtype for array in request.inputs.values()]
+    types += [1j for value in request.scalars.values() if isinstance(value, complex)]
+    dtype = np.result_type(*types) if types else np.dtype(np.float64)
+    return np.dtype(dtype)
+
+
+def partitions_of(request: Request) -> dict[str, Partition]:
+    """How the dimension behind each grid letter is cut into tiles.
+
+    A letter that several inputs share takes the cut of the first of them that is cut at all (one tile fits any cut);
+    tiles of the others are then read as regions.
+
+    Raises
+    ------
+    ValueError
+        If two inputs disagree about the length of a dimension, or have another number of dimensions than the program
+        wants.
+    TypeError
+        If inputs are missing, or there are some that the program does not know.
+    """
+    grids = {matrix.name: matrix for matrix in request.program.matrices}
+    wanted = {matrix.name for matrix in request.program.matrices if matrix.role == "input"}
+    if wanted != set(request.inputs):
+        raise TypeError(
+            f"{request.program.name} wants the inputs {', '.join(sorted(wanted))}; it got "
+            f"{', '.join(sorted(request.inputs)) or 'none'}"
+        )
+    found: dict[str, Partition] = dict(request.cuts)
+    seen: dict[str, tuple[str, int]] = {letter: ("chunks", cut.length) for letter, cut in found.items()}
+    for name, array in request.inputs.items():
+        grid = grids[name].grid
+        shape, chunks = array.shape, array.chunks
+        if len(shape) == 1 and len(grid) == 2:  # a vector is a matrix of one column
+            shape, chunks = (*shape, 1), (*chunks, 1)
+        if len(shape) != len(grid):
+            raise ValueError(
+                f"{request.name} got {name} of shape {array.shape}, with {len(shape)} dimensions; it wants {len(grid)}"
+            )
+        for letter, length, chunk in zip(grid, shape, chunks, strict=True):
+            cut = Partition(length, max(1, min(chunk, length)))
+            other = seen.setdefault(letter, (name, length))
+            if other[1] != length:
+                raise ValueError(_disagreement(request, name, array, letter, other))
+            if letter not in found or (found[letter].tiles <= 1 < cut.tiles and letter not in request.cuts):
+                found[letter] = cut
+    return found
+
+
+def _disagreement(request: Request, name: str, array: Array, letter: str, other: tuple[str, int]) -> str:
+    grid = " ".join(next(m.grid for m in request.program.matrices if m.name == name))
+    if other[0] == name:
+        return f"{request.name} got {name} of shape {array.shape}; it must be square"
+    first = request.inputs.get(other[0])
+    shape = f"of shape {first.shape}" if first is not None else f"with {other[1]} for dimension {letter}"
+    return (
+        f"{request.name} got {name} of shape {array.shape} (dimensions {grid!r}) and {other[0]} {shape}: "
+        f"dimension {letter} must be the same in both"
+    )
+
+
+def sizes_of(request: Request, partitions: Mapping[str, Partition]) -> dict[str, int]:
+    """Every integer parameter of the program: tile counts from the grid, the rest as given or by default."""
+    sizes = {letter: cut.tiles for letter, cut in partitions.items() if letter in request.program.sizes}
+    unknown = set(request.sizes) - set(request.program.sizes)
+    if unknown:
+        raise TypeError(f"{request.program.name} has no parameter {', '.join(sorted(unknown))}")
+    return {**request.program.defaults, **sizes, **request.sizes}

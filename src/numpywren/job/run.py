@@ -1,0 +1,290 @@
+"""A run: the handle that a client keeps, finds again, waits for and takes results from."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import time
+from typing import Any
+
+from numpywren.autoscaler import workers_wanted
+from numpywren.backends import Backend, open_backend
+from numpywren.config import config
+from numpywren.control import ControlPlane, Failure, Status, open_plane
+from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, TileMissingError
+from numpywren.job.failure import exception_of
+from numpywren.job.progress import ProgressBar
+from numpywren.job.request import Returned
+from numpywren.job.resume import remainder
+from numpywren.job.workers import worker_options, workers_max
+from numpywren.lambdapack import Dataflow, Tile
+from numpywren.matrix import Scratch, Store, TileSpace
+from numpywren.worker import RunRecord, check_fits, open_run
+
+__all__ = ["Run", "attach"]
+
+#: Seconds between two looks at a run's progress.
+LOOK_S = 0.1
+#: Workers that may leave in trouble, one after another with nothing done, before the run is given up.
+LOST_WORKERS = 5
+#: Seconds for which nobody may be at work on a run that this client only watches.
+STALLED_S = 60.0
+
+
+class Run:
+    """A run in a store; made by `numpywren.submit`, found again by `numpywren.attach`.
+
+    Attributes
+    ----------
+    url : str
+        Where it is; `numpywren.attach(url)` finds it from anywhere.
+    """
+
+    def __init__(self, url: str, record: RunRecord, store: Store, modules: tuple[str, ...], keep: Any = ()) -> None:
+        self.url = url
+        self._record, self._store, self._modules = record, store, modules
+        self._keep = keep  # arrays that must live while the run reads them
+        self._backend: Backend | None = None
+        self._plane: ControlPlane | None = None
+
+    def __repr__(self) -> str:
+        return f"Run({self._record.name}, {self.url!r})"
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """How far the run is.
+
+        Raises
+        ------
+        ControlPlaneLostError
+            If its control plane is gone; `resume` rebuilds it.
+        """
+        return self._control().status()
+
+    def wait(self, progress: bool | None = None, timeout: float | None = None) -> Status:
+        """Wait until the run is done; start workers as there is work for them, if this client started it.
+
+        Parameters
+        ----------
+        progress : bool, optional
+            Whether to show a progress bar; default: as configured.
+        timeout : float, optional
+            Seconds.
+
+        Returns
+        -------
+        Status
+            The last one seen; its state is ``done``.
+
+        Raises
+        ------
+        TimeoutError
+            If the run is not done in time. It goes on.
+        numpy.linalg.LinAlgError, ValueError
+            If the mathematics failed; for a matrix that is not positive definite with the order of the minor.
+        RunFailedError, StoreError, TaskPoisonedError
+            If the run failed otherwise. `resume` carries on.
+        RunCancelledError
+            If it was cancelled.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with ProgressBar(self._record.name, progress) as bar:
+            troubles = _Troubles()
+            while (status := self._look()).state == "running":
+                bar.show(status)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimeoutError(f"{self!r} is not done after {timeout} s; it goes on")
+                self._tend(status, troubles)
+            bar.show(status)
+        if status.failure is not None:
+            self._stop_workers()
+            if status.failure.kind == "cancelled":
+                raise RunCancelledError(f"{self!r} was cancelled; `numpywren resume {self.url}` carries on")
+            raise exception_of(status.failure, self.url)
+        self._stop_workers()
+        self._keep = ()
+        return status
+
+    def result(self) -> Any:
+        """Wait for the run, and return what the function that was called returns.
+
+        Raises
+        ------
+        Exception
+            As `wait`.
+        """
+        self.wait()
+        return self._results(None)
+
+    # -- acting -----------------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Stop the run: nothing more is started, and what was computed stays until `delete`."""
+        self._control().stop(Failure("cancelled", "RunCancelledError", "cancelled by its user"))
+        self._stop_workers()
+
+    def resume(self) -> Run:
+        """Carry on after any crash, failure or cancellation, with workers as configured here.
+
+        The control plane is rebuilt from the tiles that exist, unless workers are at work with it; no tile that
+        exists is computed again.
+
+        Returns
+        -------
+        Run
+            Itself, with workers started.
+        """
+        status: Status | None = None
+        with contextlib.suppress(ControlPlaneLostError):
+            status = self._control().status()
+        if status is not None and status.state == "done":
+            return self
+        if status is None or status.state != "running" or status.workers == 0:
+            self._rebuild()
+        self.start()
+        return self
+
+    def delete(self) -> None:
+        """Delete all that the run left in its store, its results included if they were given no place of their own."""
+        self._stop_workers()
+        with contextlib.suppress(ControlPlaneLostError):
+            self._control().delete()
+        self._store.delete(list(self._store.list("")))
+
+    def start(self) -> None:
+        """Start the first worker; `wait` starts others as there is work for them."""
+        options = worker_options(self._modules)
+        check_fits(self._dataflow(), self._record, options["memory"])
+        self._backend = open_backend(config.get("backend"), self.url, options)
+        status = self.status()
+        if status.state == "running":
+            self._backend.start(self._wanted(status, 0))
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _control(self) -> ControlPlane:
+        if self._plane is None:
+            self._plane = open_plane(self._record.control_url(self._store))
+        return self._plane
+
+    def _dataflow(self) -> Dataflow:
+        return self._record.decoded(self._modules).bind(self._record.sizes)
+
+    def _space(self) -> TileSpace:
+        return TileSpace(self._record.bindings, self._store, self._record.dtype, modules=self._modules)
+
+    def _look(self) -> Status:
+        try:
+            return self._control().status()
+        except ControlPlaneLostError as error:
+            self._stop_workers()
+            raise ControlPlaneLostError(f"{error}; `numpywren resume {self.url}` carries on") from error
+
+    def _wanted(self, status: Status, alive: int) -> int:
+        slots = 1 if self._backend is None else int(self._backend.options["slots"])
+        return workers_wanted(
+            ready=status.ready, running=status.running, alive=alive, slots=slots, ceiling=workers_max()
+        )
+
+    def _tend(self, status: Status, troubles: _Troubles) -> None:
+        """Start workers where there is work for them; notice when they cannot live, or nobody is there."""
+        if self._backend is None:
+            if troubles.nobody_s(status) > STALLED_S:
+                raise RunFailedError(f"nobody has worked on {self!r} for {STALLED_S:.0f} s; resume() carries on")
+            time.sleep(LOOK_S)
+            return
+        alive = self._backend.alive()
+        missing = self._wanted(status, alive) - alive
+        if missing:
+            if alive == 0 and troubles.repeated(status, self._backend.trouble()):
+                raise RunFailedError(
+                    f"workers of {self!r} leave without doing anything: {self._backend.trouble()}; "
+                    f"`numpywren resume {self.url}` carries on once that is mended"
+                )
+            self._backend.start(missing)
+        self._backend.wait(LOOK_S)
+
+    def _rebuild(self) -> None:
+        """Tell the control plane anew what is left to do, from the tiles that exist."""
+        space, dataflow = self._space(), self._dataflow()
+        left = remainder(dataflow, frozenset(space.existing()))
+        space.delete(left.unread)
+        self._plane = open_plane(self._record.control_url(self._store))
+        self._plane.restore(left.tasks, left.readers_left, left.total)
+
+    def _stop_workers(self) -> None:
+        if self._backend is not None:
+            self._backend.stop()
+            self._backend = None
+
+    def _results(self, owner: Scratch | None) -> Any:
+        """What the caller gets; arrays keep `owner` alive, whose end deletes the run."""
+        returned = [Returned.from_json(data) for data in self._record.result["returned"]]
+        values = [self._value(one, owner) for one in returned]
+        if len(values) == 1:
+            return values[0]
+        kind = collections.namedtuple(self._record.result["type"], self._record.result["fields"])  # noqa: PYI024
+        return kind(*values)
+
+    def _value(self, returned: Returned, owner: Scratch | None) -> Any:
+        array = self._record.bindings[returned.output].array
+        assert array is not None
+        if returned.scalar:
+            element = self._scalar(returned.output)
+            return element.real if returned.real else element
+        array = array.view(transposed=returned.transposed, conjugated=returned.conjugated)
+        return array if owner is None else array.owned_by(owner)
+
+    def _scalar(self, output: str) -> Any:
+        binding = self._record.bindings[output]
+        try:
+            return self._space().read(Tile(output, (0, 0)))[0, 0]
+        except TileMissingError:  # nothing to add up: an empty matrix
+            return binding.dtype.type(0)
+
+
+class _Troubles:
+    """What a waiting client remembers about workers that left."""
+
+    def __init__(self) -> None:
+        self._done = -1
+        self._count = 0
+        self._seen = time.monotonic()
+
+    def repeated(self, status: Status, trouble: str | None) -> bool:
+        """Whether workers keep leaving in trouble with nothing done in between."""
+        if trouble is None or status.done != self._done:
+            self._done, self._count = status.done, 0
+            return False
+        self._count += 1
+        return self._count >= LOST_WORKERS
+
+    def nobody_s(self, status: Status) -> float:
+        """Seconds since somebody was seen at work."""
+        if status.workers:
+            self._seen = time.monotonic()
+        return time.monotonic() - self._seen
+
+
+def attach(url: str) -> Run:
+    """Find a run again, from anywhere, after any crash.
+
+    Parameters
+    ----------
+    url : str
+        `Run.url`, as it was printed.
+
+    Returns
+    -------
+    Run
+        It starts no workers until its `resume` is called.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run there.
+    """
+    modules = tuple(config.get("kernels.modules"))
+    record, store = RunRecord.load(url)
+    return Run(store.url, record, store, modules)

@@ -1,0 +1,234 @@
+"""From a request to a run: bind the program to its data, check that it fits, write it down, start it."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from numpywren.version import __version__
+from numpywren.config import config
+from numpywren.control import open_plane
+from numpywren.errors import NumpywrenError
+from numpywren.job.request import Request, Returned, partitions_of, run_dtype, sizes_of
+from numpywren.job.resume import roots
+from numpywren.job.run import Run
+from numpywren.job.workers import worker_options
+from numpywren.lambdapack import Program
+from numpywren.matrix import Array, Binding, Partition, Scratch, Store, create_array, open_store, scratch_url
+from numpywren.worker import RunRecord, check_fits
+
+__all__ = ["execute", "run", "start"]
+
+
+def start(request: Request, out: str | Mapping[str, str] | None = None, *, detached: bool = True) -> Run:
+    """Begin a run; returns at once.
+
+    Parameters
+    ----------
+    request : Request
+    out : str or mapping of str to str, optional
+        Where results are to be stored: a URL for a single result, or one for each of the program's outputs.
+    detached : bool
+        Whether the run may outlive this process: its inputs are then kept.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the inputs do not fit the program.
+    MemoryBoundError
+        If a task does not fit in a worker; nothing has been created.
+    """
+    partitions = partitions_of(request)
+    sizes = sizes_of(request, partitions)
+    dtype = run_dtype(request)
+    dataflow = request.program.bind(sizes)
+    store = open_store(f"{scratch_url().rstrip('/')}/runs/{secrets.token_hex(16)}")
+    places = _places(request, out, store)
+    bindings = {
+        matrix.name: _binding(request, matrix.name, matrix.role, matrix.grid, partitions, dtype, places)
+        for matrix in request.program.matrices
+        if matrix.role != "temporary"
+    }
+    modules = _modules(request)
+    record = RunRecord(
+        program=request.program.to_json(),
+        sizes=sizes,
+        scalars=dict(request.scalars),
+        bindings=bindings,
+        dtype=dtype,
+        control=_control(store),
+        check_finite=request.check_finite,
+        result={
+            "returned": [one.to_json() for one in request.returned],
+            "type": "".join(part.capitalize() for part in request.name.split("_")) + "Result",
+            "fields": list(request.fields),
+        },
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        version=__version__,
+        name=request.name,
+    )
+    check_fits(dataflow, record, worker_options()["memory"])
+    for name, url in places.items():
+        array = bindings[name].array
+        assert array is not None
+        create_array(url, array.shape, array.chunks, array.dtype)
+    record.save(store)
+    open_plane(record.control_url(store)).restore(roots(dataflow), {}, dataflow.count())
+    if detached:
+        for array in request.inputs.values():
+            array.disown()
+    handle = Run(store.url, record, store, modules, keep=tuple(request.inputs.values()))
+    handle.start()
+    return handle
+
+
+def execute(request: Request) -> Any:
+    """Run a request and return its result; arrays among it live as long as the caller holds them.
+
+    Raises
+    ------
+    Exception
+        As `Run.wait`. A run that failed in its mathematics leaves nothing behind; any other can be resumed.
+    """
+    handle = start(request, detached=False)
+    try:
+        handle.wait()
+    except KeyboardInterrupt as interrupt:
+        handle.pause()
+        interrupt.add_note(f"`numpywren resume {handle.url}` carries on")
+        raise
+    except NumpywrenError:
+        for array in request.inputs.values():
+            array.disown()  # the run can be resumed, and then reads them
+        raise
+    except Exception:
+        handle.delete()
+        raise
+    return handle.owned_result()
+
+
+def run(program: Program, *, out: str | Mapping[str, str] | None = None, **arguments: Any) -> Any:
+    """Run a LAmbdaPACK program on arrays.
+
+    Parameters
+    ----------
+    program : Program
+    out : str or mapping of str to str, optional
+        Where to store the outputs.
+    **arguments
+        An array for each input of the program, a number for each parameter that the grids do not give.
+
+    Returns
+    -------
+    Array or NamedTuple of Array
+        The output, or all of them by name.
+
+    Examples
+    --------
+    >>> import numpy as np, numpywren as nw
+    >>> from numpywren.algorithms import cholesky
+    >>> L = nw.run(cholesky, A=4 * np.eye(3), depth=1)
+    >>> np.asarray(L).diagonal()
+    array([2., 2., 2.])
+    """
+    from numpywren.matrix import asarray
+
+    inputs: dict[str, Array] = {}
+    sizes: dict[str, int] = {}
+    scalars: dict[str, Any] = {}
+    names = {matrix.name for matrix in program.matrices if matrix.role == "input"}
+    for name, value in arguments.items():
+        if name in names:
+            inputs[name] = asarray(value)
+        elif name in program.scalars:
+            scalars[name] = value
+        else:
+            sizes[name] = int(value)
+    outputs = tuple(matrix.name for matrix in program.matrices if matrix.role == "output")
+    request = Request(
+        program.name,
+        program,
+        inputs,
+        tuple(Returned(name) for name in outputs),
+        sizes=sizes,
+        scalars=scalars,
+        fields=outputs,
+    )
+    if out is None:
+        return execute(request)
+    handle = start(request, out)
+    handle.wait()
+    return handle.result()
+
+
+def _binding(
+    request: Request,
+    name: str,
+    role: str,
+    grid: tuple[str, ...],
+    partitions: Mapping[str, Partition],
+    dtype: np.dtype[Any],
+    places: Mapping[str, str],
+) -> Binding:
+    cuts = tuple(partitions[letter] for letter in grid)
+    if role == "input":
+        array = request.inputs[name]
+        return Binding(name, "input", cuts, dtype, array, column=array.ndim == 1 and len(grid) == 2)
+    column = name in request.vectors
+    kept = cuts[:1] if column else cuts
+    own = np.dtype(request.dtypes.get(name, dtype))
+    array = Array.planned(places[name], tuple(c.length for c in kept), tuple(max(1, c.chunk) for c in kept), own)
+    return Binding(name, "output", cuts, own, array, column=column)
+
+
+def _places(request: Request, out: str | Mapping[str, str] | None, store: Store) -> dict[str, str]:
+    """Where each output goes."""
+    outputs = [matrix.name for matrix in request.program.matrices if matrix.role == "output"]
+    if isinstance(out, str):
+        wanted = [one.output for one in request.returned if not one.scalar]
+        if len(wanted) != 1:
+            raise ValueError(
+                f"{request.name} has the results {', '.join(request.fields) or 'no array'}; give `out` as a mapping "
+                "of output to URL"
+            )
+        out = {wanted[0]: out}
+    named = dict(out or {})
+    unknown = set(named) - set(outputs)
+    if unknown:
+        raise ValueError(f"{request.name} has no output {', '.join(sorted(unknown))}; it has {', '.join(outputs)}")
+    return {name: named.get(name, f"{store.url}/out/{name}") for name in outputs}
+
+
+def _modules(request: Request) -> tuple[str, ...]:
+    """Modules that workers need for this run; this client named their kernels itself, so it trusts them."""
+    kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels}
+    functions = {module for array in request.inputs.values() for module in array.modules}
+    own = {module for module in kernels | functions if module.partition(".")[0] != "numpywren"}
+    return tuple(sorted(own))
+
+
+def _control(store: Store) -> str | None:
+    """URL of the control plane for a new run, from the configuration; None: in the run's own folder."""
+    configured = config.get("control")
+    if configured is None or configured in ("sqlite", "sqlite:"):
+        return None
+    identity = store.url.rstrip("/").rpartition("/")[2]
+    scheme, _, rest = str(configured).partition(":")
+    if scheme == "memory":
+        return f"memory:{rest}{identity}"
+    if scheme == "sqlite":
+        return f"sqlite:{rest.rstrip('/')}/{identity}.sqlite"
+    return str(configured)
+
+
+def owner_of(handle: Run) -> Scratch:
+    """What deletes a run when the last of its results is gone."""
+    return Scratch(handle.url)

@@ -1,0 +1,59 @@
+"""A function of `numpywren.linalg`: it builds a request, and calling it runs that request and waits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from numpywren.job import Request, execute
+
+__all__ = ["FUNCTIONS", "Function", "function"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Every function by name: what `numpywren run NAME` offers.
+FUNCTIONS: dict[str, Function[..., Any]] = {}
+
+
+class Function(Generic[P, R]):
+    """A function that can be called, or submitted.
+
+    Parameters
+    ----------
+    build : callable
+        Checks its arguments and returns the `Request`; its signature and docstring are the function's.
+    """
+
+    def __init__(self, build: Callable[P, Request]) -> None:
+        self._build = build
+        functools.update_wrapper(self, build)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        result: R = execute(self._build(*args, **kwargs))
+        return result
+
+    def request(self, *args: P.args, **kwargs: P.kwargs) -> Request:
+        """What a call would run; `numpywren.submit` starts it without waiting."""
+        return self._build(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function numpywren.linalg.{getattr(self, '__name__', '?')}>"
+
+
+def function(returns: type[R]) -> Callable[[Callable[P, Request]], Function[P, R]]:
+    """Make a public function of one that builds a request.
+
+    Parameters
+    ----------
+    returns : type
+        What a call returns.
+    """
+
+    def decorate(build: Callable[P, Request]) -> Function[P, R]:
+        made: Function[P, R] = Function(build)
+        FUNCTIONS[build.__name__] = made
+        return made
+
+    return decorate

@@ -1,0 +1,161 @@
+"""Norms, traces and diagonals."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from numpywren import algorithms
+from numpywren.job import Request, Returned
+from numpywren.linalg.arguments import matrix
+from numpywren.linalg.function import function
+from numpywren.matrix import Array, Partition, asarray
+
+__all__ = ["add_diagonal", "diagonal", "matrix_norm", "norm", "trace"]
+
+Order = Literal["fro", 1] | float
+
+_ONE = {"one": Partition(1, 1)}
+
+
+def _norm(name: str, x: Any, ord: Any) -> Request:  # noqa: A002 - NumPy's name
+    A = matrix(name, "x", x)
+    programs = {"fro": algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_inf}
+    program = programs.get("fro" if ord is None else ord)
+    if program is None:
+        raise ValueError(f"{name} got ord={ord!r}; it knows 'fro', 1 and inf")
+    return Request(name, program, {"A": A}, (Returned("N", scalar=True, real=True),), cuts=_ONE)
+
+
+@function(np.floating)
+def matrix_norm(x: Any, /, *, ord: Order = "fro") -> Request:  # noqa: A002 - the standard's name
+    """Norm of a matrix.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (m, n)
+    ord : {"fro", 1, inf}, default: "fro"
+        Frobenius norm, largest column sum or largest row sum of absolute values.
+
+    Returns
+    -------
+    numpy.floating
+        In the precision of `x`; NaN if `x` holds one.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no matrix, or `ord` is not known.
+
+    Notes
+    -----
+    One pass over the tiles. The Frobenius norm is scaled so that no square overflows.
+
+    References
+    ----------
+    LAPACK: ``lange``, ``lassq``.
+    """
+    return _norm("matrix_norm", x, ord)
+
+
+@function(np.floating)
+def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's name
+    """Norm of a matrix or of a vector, as `scipy.linalg.norm`.
+
+    Parameters
+    ----------
+    a : Array or array_like, shape (m, n) or (n,)
+    ord : {None, "fro", 1, inf} for a matrix, {None, 1, 2, inf} for a vector
+        None is the Frobenius norm, or the Euclidean one.
+
+    Returns
+    -------
+    numpy.floating
+        In the precision of `a`.
+
+    Raises
+    ------
+    ValueError
+        If `ord` is not known.
+    """
+    A = asarray(a)
+    if A.ndim == 2:
+        return _norm("norm", A, ord)
+    if A.ndim != 1:
+        raise ValueError(f"norm got an array of shape {A.shape}; it must be a vector or a matrix")
+    programs = {2: algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_max}
+    program = programs.get(2 if ord is None else ord)  # type: ignore[call-overload]
+    if program is None:
+        raise ValueError(f"norm got ord={ord!r} for a vector; it knows 1, 2 and inf")
+    return Request("norm", program, {"A": A}, (Returned("N", scalar=True, real=True),), cuts=_ONE)
+
+
+def _along(name: str, x: Any, offset: int) -> tuple[Array, dict[str, Partition], dict[str, int], int]:
+    """A matrix turned so that its diagonal starts in the first row, and how to cut it."""
+    A = matrix(name, "x", x)
+    if offset < 0:
+        A, offset = A.T, -offset
+    m, n = A.shape
+    chunk = max(1, min(A.chunks))
+    length = max(0, min(m, n - offset))
+    cuts = {"m": Partition(m, chunk), "n": Partition(n, chunk), "d": Partition(length, chunk), **_ONE}
+    return A, cuts, {"skip": offset // chunk, "offset": offset % chunk}, length
+
+
+@function(Array)
+def diagonal(x: Any, /, *, offset: int = 0) -> Request:
+    """The diagonal of a matrix.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (m, n)
+    offset : int, default: 0
+        Above the main diagonal if positive, below it if negative.
+
+    Returns
+    -------
+    Array, shape (k,)
+        A copy, not a view.
+    """
+    A, cuts, sizes, _ = _along("diagonal", x, offset)
+    return Request(
+        "diagonal", algorithms.diagonal, {"A": A}, (Returned("D"),), sizes=sizes, cuts=cuts, vectors=frozenset({"D"})
+    )
+
+
+@function(np.number)
+def trace(x: Any, /, *, offset: int = 0) -> Request:
+    """Sum of a diagonal of a matrix.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (m, n)
+    offset : int, default: 0
+        Above the main diagonal if positive, below it if negative.
+
+    Returns
+    -------
+    numpy.number
+        In the type of `x`.
+    """
+    A, cuts, sizes, _ = _along("trace", x, offset)
+    sizes = {**sizes, "d": cuts.pop("d").tiles}
+    return Request("trace", algorithms.trace, {"A": A}, (Returned("T", scalar=True),), sizes=sizes, cuts=cuts)
+
+
+@function(Array)
+def add_diagonal(x: Any, alpha: complex, /) -> Request:
+    """A + alpha I, as for a nugget or a ridge.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (n, n)
+    alpha : float or complex
+
+    Returns
+    -------
+    Array, shape (n, n)
+    """
+    A = matrix("add_diagonal", "x", x)
+    return Request("add_diagonal", algorithms.add_diagonal, {"A": A}, (Returned("C"),), scalars={"alpha": alpha})
