@@ -79,12 +79,12 @@ class SqlitePlane(ControlPlane):
 
     def restore(self, tasks: Iterable[TaskState], readers_left: Mapping[str, int], total: int) -> None:
         """Begin a run, or rebuild one; see `ControlPlane.restore`."""
-        self._file.create()
+        new = self._file.create()
         with self._file.reading() as db:
             for statement in sql.STAGE_OPEN:
                 db.execute(statement)
             _stage(db, tasks, readers_left)
-        with self._file.writing() as db:
+        with self._file.writing(synced=not new) as db:
             for statement in sql.REPLACE_ALL:
                 db.execute(statement)
             db.execute(sql.BEGIN_RUN, ("done" if total <= 0 else "running", total))

@@ -82,10 +82,16 @@ class PlaneFile:
             yield self._connected()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection in a transaction that is committed at the end, or undone by an exception."""
+    def writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """Lend the connection in a transaction that is committed at the end, or undone by an exception.
+
+        The first commit to a new file waits for the disk twice, which takes longer than all the rest; unless `synced`,
+        it doesn't.
+        """
         with self._exclusive(), self._explaining("writing"):
             db = self._connected()
+            if not synced:
+                db.execute("PRAGMA synchronous = OFF")
             self._patiently(db.execute, "BEGIN IMMEDIATE")
             try:
                 yield db
@@ -94,6 +100,9 @@ class PlaneFile:
                 with suppress(sqlite3.Error):  # after some errors SQLite has undone it already
                     db.execute("ROLLBACK")
                 raise
+            finally:
+                if not synced:
+                    db.execute("PRAGMA synchronous = NORMAL")
 
     def query(self, statement: str, parameters: Any = ()) -> list[Any]:
         """Fetch all rows of one statement that changes nothing, outside any transaction."""
@@ -102,14 +111,14 @@ class PlaneFile:
 
     # -- its life
 
-    def create(self) -> None:
-        """Make the file, readable by its owner only, unless it is there and sound."""
+    def create(self) -> bool:
+        """Make the file, readable by its owner only, unless it is there and sound; whether it was made."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._exclusive(), self._changing_folder():
             with suppress(ControlPlaneLostError), self._explaining("checking"):
                 (verdict,) = self._patiently(self._connected().execute, "PRAGMA quick_check(1)").fetchone()
                 if verdict == "ok":
-                    return
+                    return False
             self._refuse_foreign()
             self._disconnect()
             # An old log beside a new file would be replayed into it.
@@ -123,6 +132,7 @@ class PlaneFile:
             except BaseException:
                 fresh.unlink(missing_ok=True)
                 raise
+            return True
 
     def delete(self) -> None:
         """Delete the file, and what SQLite keeps beside it."""
