@@ -1,18 +1,22 @@
 """From words of a command line to the arguments of a function, by the function's own signature.
 
-Parameters without a default are taken in order; the others are options of the same name: ``check_finite=True`` is
-``--check-finite`` or ``--no-check-finite``, ``lower=False`` is ``--lower``, ``ord="fro"`` is ``--ord fro``.
+Parameters that have no default and may be given by position are taken in order; the others are options of the same
+name: ``check_finite=True`` is ``--check-finite`` or ``--no-check-finite``, ``lower=False`` is ``--lower``, and
+``ord="fro"`` is ``--ord fro``.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Call", "UsageError", "parse_call", "usage"]
+__all__ = ["Call", "UsageError", "callable_by_words", "parse_call", "usage"]
 
 Parameter = inspect.Parameter
+
+# Annotations are text, since every module of `numpywren` defers them.
+NUMBERS = ("complex", "float", "int")
 
 
 class UsageError(ValueError):
@@ -22,26 +26,28 @@ class UsageError(ValueError):
 class Call(NamedTuple):
     """What the words ask for."""
 
-    positional: tuple[str, ...]
-    """Words for the parameters without a default, in order; mostly places of arrays."""
+    positional: tuple[str | complex, ...]
+    """For the parameters taken in order: numbers where the signature says so, else words, the places of arrays."""
     options: dict[str, Any]
-    """Values for parameters with a default, by name."""
+    """Values for the others, by name."""
+
+
+def callable_by_words(function: Callable[..., Any]) -> bool:
+    """Whether words can give every argument: a parameter that wants a tuple, as of `cho_solve`, they cannot."""
+    return not any(str(p.annotation).startswith("tuple") for p in _ordered(function))
 
 
 def usage(name: str, function: Callable[..., Any]) -> str:
-    """One line that says how to call the function, as in ``cholesky X [--upper] [--ord TEXT]``."""
-    parts = [name]
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in (Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL):
-            parts += [f"{parameter.name.upper()}..."] if parameter.kind is Parameter.VAR_POSITIONAL else []
-        elif parameter.default is Parameter.empty:
-            parts.append(parameter.name.upper())
+    """One line that says how to call the function, as in ``norm A [--ord VALUE]``."""
+    parts = [name, *(p.name.upper() + "..." * (p.kind is Parameter.VAR_POSITIONAL) for p in _ordered(function))]
+    for parameter in _named(function).values():
+        dashed = "--" + parameter.name.replace("_", "-")
+        if parameter.default is Parameter.empty:
+            parts.append(f"{dashed} VALUE")
         elif parameter.default is True:
-            parts.append(f"[--no-{_dashed(parameter.name)}]")
-        elif parameter.default is False:
-            parts.append(f"[--{_dashed(parameter.name)}]")
+            parts.append(f"[--no-{dashed[2:]}]")
         else:
-            parts.append(f"[--{_dashed(parameter.name)} VALUE]")
+            parts.append(f"[{dashed}]" if parameter.default is False else f"[{dashed} VALUE]")
     return " ".join(parts)
 
 
@@ -60,20 +66,17 @@ def parse_call(name: str, function: Callable[..., Any], words: Sequence[str]) ->
     Returns
     -------
     Call
-        Arguments as they came, options converted by the type of their default.
+        Arguments and options, converted by the signature.
 
     Raises
     ------
     UsageError
-        For too many or too few arguments, an unknown option, or a value that is not of the default's type.
+        For too many or too few arguments, an unknown or missing option, or a value of the wrong type.
     """
-    parameters = inspect.signature(function).parameters.values()
-    options = {p.name: p for p in parameters if p.default is not Parameter.empty}
-    required = [p for p in parameters if p.default is Parameter.empty and p.kind is not Parameter.VAR_POSITIONAL]
-    required = [p for p in required if p.kind is not Parameter.VAR_KEYWORD]
-    any_number = any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
+    hint = f"it is called as: {usage(name, function)}"
+    named = _named(function)
     positional: list[str] = []
-    given: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -84,28 +87,66 @@ def parse_call(name: str, function: Callable[..., Any], words: Sequence[str]) ->
             positional.append(word)
             continue
         key, equals, value = word[2:].partition("=")
-        parameter = options.get(key.replace("-", "_"))
-        negated = options.get(key.removeprefix("no-").replace("-", "_")) if key.startswith("no-") else None
-        if parameter is None and negated is not None and isinstance(negated.default, bool) and not equals:
-            given[negated.name] = False
-        elif parameter is None:
-            raise UsageError(f"{name} has no option --{key}; it is called as: {usage(name, function)}")
-        elif isinstance(parameter.default, bool) and not equals:
-            given[parameter.name] = True
-        else:
-            if not equals:
-                if not rest:
-                    raise UsageError(f"--{key} needs a value, as in --{key} {parameter.default}")
-                value = rest.pop(0)
-            given[parameter.name] = _convert(key, value, parameter.default)
-    if len(positional) < len(required) or (len(positional) > len(required) and not any_number):
-        wanted = f"{len(required)} argument{'s' * (len(required) != 1)}"
-        raise UsageError(f"{name} takes {wanted}, not {len(positional)}; it is called as: {usage(name, function)}")
-    return Call(tuple(positional), given)
+        parameter, negated = _find(named, key)
+        if parameter is None or (negated and equals):
+            raise UsageError(f"{name} has no option --{key}; {hint}")
+        if isinstance(parameter.default, bool) and not equals:
+            options[parameter.name] = not negated
+            continue
+        if not equals:
+            if not rest:
+                raise UsageError(f"--{key} needs a value; {hint}")
+            value = rest.pop(0)
+        options[parameter.name] = _convert(key, value, parameter.default)
+    for parameter in named.values():
+        if parameter.default is Parameter.empty and parameter.name not in options:
+            raise UsageError(f"{name} needs --{parameter.name.replace('_', '-')}; {hint}")
+    return Call(tuple(_arguments(name, function, positional)), options)
 
 
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+def _arguments(name: str, function: Callable[..., Any], words: Sequence[str]) -> Iterator[str | complex]:
+    """Arguments that are taken in order."""
+    ordered = _ordered(function)
+    any_number = bool(ordered) and ordered[-1].kind is Parameter.VAR_POSITIONAL
+    required = len(ordered) - any_number
+    if len(words) < required or (len(words) > required and not any_number):
+        wanted = f"{required} argument{'s' * (required != 1)}"
+        raise UsageError(f"{name} takes {wanted}, not {len(words)}; it is called as: {usage(name, function)}")
+    for index, word in enumerate(words):
+        parameter = ordered[min(index, len(ordered) - 1)]
+        if parameter.annotation not in NUMBERS:
+            yield word
+            continue
+        number = _literal(word)
+        if not isinstance(number, int | float | complex):
+            raise UsageError(f"{parameter.name.upper()} of {name} is a number, not {word!r}")
+        yield number
+
+
+def _ordered(function: Callable[..., Any]) -> list[Parameter]:
+    """Parameters that are taken in order."""
+    kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    every = inspect.signature(function).parameters.values()
+    return [
+        p for p in every if p.kind is Parameter.VAR_POSITIONAL or (p.kind in kinds and p.default is Parameter.empty)
+    ]
+
+
+def _named(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """Parameters that are options."""
+    ordered = {p.name for p in _ordered(function)}
+    every = inspect.signature(function).parameters
+    return {n: p for n, p in every.items() if n not in ordered and p.kind is not Parameter.VAR_KEYWORD}
+
+
+def _find(named: Mapping[str, Parameter], key: str) -> tuple[Parameter | None, bool]:
+    """Find the option that a key names, and whether it says no."""
+    parameter = named.get(key.replace("-", "_"))
+    if parameter is None and key.startswith("no-"):
+        negated = named.get(key.removeprefix("no-").replace("-", "_"))
+        if negated is not None and isinstance(negated.default, bool):
+            return negated, True
+    return parameter, False
 
 
 def _convert(key: str, text: str, default: object) -> Any:
@@ -115,7 +156,9 @@ def _convert(key: str, text: str, default: object) -> Any:
             return text.lower() == "true"
         raise UsageError(f"--{key} is true or false, not {text!r}")
     if isinstance(default, str):
-        return text
+        # a name, but for options such as the order of a norm, which is "fro" or a number
+        number = _literal(text)
+        return text if number is None else number
     if isinstance(default, int | float):
         try:
             return type(default)(text)
@@ -131,7 +174,7 @@ def _literal(text: str) -> Any:
     """Read a whole number, a number, ``none``, or else the text itself."""
     if text.lower() == "none":
         return None
-    for kind in (int, float):
+    for kind in (int, float, complex):
         try:
             return kind(text)
         except ValueError:

@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 
 import numpywren as nw
-from numpywren.cli.call import UsageError, parse_call, usage
+from numpywren.cli.call import UsageError, callable_by_words, parse_call, usage
 from numpywren.cli.show import describe, status_table
+from numpywren.job import gc as collect
+from numpywren.job.workers import worker_options
+from numpywren.matrix import scratch_url
+from numpywren.worker import main as worker_main
 
 __all__ = ["add_commands"]
 
@@ -40,7 +44,7 @@ def run(
 
     Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper.
     """
-    functions = nw.linalg.FUNCTIONS
+    functions = {name: fn for name, fn in nw.linalg.FUNCTIONS.items() if callable_by_words(fn)}
     if function in HELP:
         typer.echo(f"{context.get_help()}\n\nFunctions: {', '.join(sorted(functions))}")
         return
@@ -53,8 +57,8 @@ def run(
     call = parse_call(function, called, context.args)
     setting = {} if chunks is None else {"array.chunks": chunks}
     with nw.config.set(setting):
-        arrays = [_array(word) for word in call.positional]
-        _follow(nw.submit(called, *arrays, out=out, **call.options))
+        arguments = [_array(each) if isinstance(each, str) else each for each in call.positional]
+        _follow(nw.submit(called, *arguments, out=out, **call.options))
 
 
 def worker(
@@ -63,11 +67,14 @@ def worker(
     memory: Annotated[str | None, typer.Option(help="Bound on the worker's tiles, as in 2GiB.")] = None,
     idle: Annotated[float | None, typer.Option(help="Seconds without work after which it leaves.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds that it may live.")] = None,
+    module: Annotated[list[str] | None, typer.Option(help="A module to load kernels from; may be repeated.")] = None,
 ) -> None:
-    """Work for a run until it ends; any number of workers may, and each may be stopped at any moment."""
+    """Work for a run until there is nothing to do; any number of workers may, and each may be stopped at any moment."""
     given = {"slots": slots, "memory": memory, "idle": idle, "deadline": deadline}
     with nw.config.set({f"worker.{key}": value for key, value in given.items() if value is not None}):
-        raise typer.Exit(nw.worker.main(url))
+        # others may work for the same run: claim nothing early
+        options = {**worker_options(tuple(module or ())), "ahead": 0}
+    raise typer.Exit(worker_main(url, json.dumps(options)))
 
 
 def status(
@@ -99,13 +106,15 @@ def cancel(url: Url) -> None:
 
 def gc(
     store: Annotated[str | None, typer.Argument(help="Where to clean; default: the configured store.")] = None,
-    older_than: Annotated[float, typer.Option(help="Hours since a run was last touched.")] = 24.0,
+    older_than: Annotated[float, typer.Option(help="Hours since anything in a run was written.")] = 24.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
 ) -> None:
-    """Delete what ended or abandoned runs have left behind."""
-    removed = nw.job.gc(store, older_than * 3600.0)
-    for url in removed:
-        typer.echo(url)
-    typer.echo(f"{len(removed)} removed")
+    """Delete runs and unsaved arrays that nobody came back for."""
+    removed = collect(scratch_url() if store is None else store, older_than * 3600.0, dry_run=dry_run)
+    for each in removed:
+        typer.echo(f"{each.url}  {each.nbytes / 1e6:.1f} MB, {each.age_s / 3600.0:.1f} h old")
+    total = sum(each.nbytes for each in removed)
+    typer.echo(f"{len(removed)} {'would be ' if dry_run else ''}removed, {total / 1e6:.1f} MB")
 
 
 def _array(word: str) -> Any:
