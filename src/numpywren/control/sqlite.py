@@ -212,7 +212,7 @@ def _take_away_expired(db: sqlite3.Connection, now: float) -> None:
 def _most_urgent(db: sqlite3.Connection, limit: int, prefer: Collection[str]) -> list[_Candidate]:
     """Choose up to `limit` ready tasks: by priority, and within the last priority that fits, preferred ones first."""
     rows = [_Candidate(*row) for row in db.execute(sql.MOST_URGENT, (max(limit, 0),))]
-    if not prefer or len(rows) < limit:
+    if not prefer or not rows or len(rows) < limit:
         return rows
     last = rows[-1].priority
     sure = [row for row in rows if row.priority != last]

@@ -8,8 +8,8 @@ With pytest, a plane of your own is tested by five lines::
             return lambda clock: MyPlane(f"my:{tmp_path}/plane", clock=clock)
 
 `planes` opens *the same* plane each time it is called, as the processes of a run do; before the first `restore` there
-is no run in it. `clock` gives the seconds by which leases run. `numpywren.testing.control_machine` compares a plane with
-the memory plane on random histories, and `numpywren.testing.control_hammer` attacks one with real processes.
+is no run in it. `clock` gives the seconds by which leases run. `numpywren.testing.control_machine` compares a plane
+with the memory plane on random histories, and `numpywren.testing.control_hammer` attacks one with real processes.
 """
 
 from __future__ import annotations
