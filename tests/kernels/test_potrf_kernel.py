@@ -19,7 +19,7 @@ def definite(draw, n):
 
 
 def backward_error(a, factor):
-    """Residual against |L| |L|ᴴ, entry by entry: at most about (n + 1) units of roundoff (Higham 2002, theorem 10.3)."""
+    """Residual against |L| |L|ᴴ, entry by entry: at most (n + 1) units or so (Higham 2002, theorem 10.3)."""
     wide = factor.astype(np.clongdouble if a.dtype.kind == "c" else np.longdouble)
     residual = np.abs(np.tril(wide @ wide.conj().T - a))
     return float(np.max(residual / np.maximum(np.abs(factor) @ np.abs(factor).T, np.finfo(a.dtype).tiny)))

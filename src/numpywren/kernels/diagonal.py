@@ -110,6 +110,6 @@ def trace(a: NDArray) -> NDArray:
 
 @kernel()
 def identity(a: NDArray) -> NDArray:
-    """Tile of the shape and dtype of `a`, whose elements are not read, with ones on the diagonal and zeros elsewhere."""
+    """Tile of the shape and dtype of `a` (whose elements are not read): ones on the diagonal and zeros elsewhere."""
     _order(a.shape)
     return np.asfortranarray(np.eye(*a.shape, dtype=common_dtype(a)))

@@ -33,6 +33,17 @@ def _libraries() -> tuple[threadpoolctl.LibController, ...]:
     return tuple(controller.lib_controllers)
 
 
+def _set(library: threadpoolctl.LibController, count: int) -> None:
+    # Newer threadpoolctl heeds only the first thread that sets a limit on OpenBLAS and ignores all others in silence.
+    # The count of holders already keeps ours apart, so whichever thread comes takes over, and lets go at once.
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+    library.set_num_threads(count)
+    if clear is not None:
+        clear()
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Keep every BLAS of this process on one thread until the last holder leaves.
@@ -44,14 +55,15 @@ def single_threaded_blas() -> Iterator[None]:
     Notes
     -----
     OpenBLAS with several threads of its own lets only one caller compute at a time; on one thread it lets all of them.
-    Libraries that are loaded after the first use are not seen.
+    Libraries that are loaded after the first use are not seen. A BLAS built on OpenMP has a limit for each caller:
+    there, each thread that computes has to enter.
     """
     libraries = _libraries()
     with _limit.lock:
         if _limit.holders == 0:
             _limit.before = [library.get_num_threads() for library in libraries]
             for library in libraries:
-                library.set_num_threads(1)
+                _set(library, 1)
         _limit.holders += 1
     try:
         yield
@@ -60,4 +72,4 @@ def single_threaded_blas() -> Iterator[None]:
             _limit.holders -= 1
             if _limit.holders == 0:
                 for library, count in zip(libraries, _limit.before, strict=True):
-                    library.set_num_threads(count)
+                    _set(library, count)
