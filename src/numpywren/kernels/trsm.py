@@ -15,12 +15,11 @@ from numpywren.lambdapack.kernel import kernel
 __all__ = ["trsm"]
 
 
-def _shape(b: Shape, a: Shape, *, side: str = "L", uplo: str = "L", trans: str = "N", diag: str = "N") -> Shape:
+def _shape(b: Shape, a: Shape, *, side: str = "L", uplo: str = "L", trans: str = "N", unit: int = 0) -> Shape:
     """Shape of the solution: that of the right-hand sides."""
     check_choice("side", side, "LR")
     check_choice("uplo", uplo, "LU")
     check_choice("trans", trans, "NTC")
-    check_choice("diag", diag, "NU")
     if len(a) != 2 or a[0] != a[1]:
         raise ValueError(f"trsm got a triangle of shape {a}; it wants a square matrix")
     if len(b) not in (1, 2) or (len(b) == 1 and side == "R"):
@@ -36,13 +35,13 @@ def _shape(b: Shape, a: Shape, *, side: str = "L", uplo: str = "L", trans: str =
     return b
 
 
-def _flops(b: Shape, a: Shape, *, side: str = "L", uplo: str = "L", trans: str = "N", diag: str = "N") -> float:
+def _flops(b: Shape, a: Shape, *, side: str = "L", uplo: str = "L", trans: str = "N", unit: int = 0) -> float:
     """Square of the triangle's order, times the number of right-hand sides."""
     return float(math.prod(b)) * a[0]
 
 
 @kernel(shape=_shape, flops=_flops)
-def trsm(b: NDArray, a: NDArray, *, side: str = "L", uplo: str = "L", trans: str = "N", diag: str = "N") -> NDArray:
+def trsm(b: NDArray, a: NDArray, *, side: str = "L", uplo: str = "L", trans: str = "N", unit: int = 0) -> NDArray:
     """Solve a triangular system: X = op(A)⁻¹ B, or X = B op(A)⁻¹.
 
     Parameters
@@ -57,8 +56,8 @@ def trsm(b: NDArray, a: NDArray, *, side: str = "L", uplo: str = "L", trans: str
         Which triangle of `a` to use.
     trans : {"N", "T", "C"}
         op: nothing, the transpose, the conjugate transpose.
-    diag : {"N", "U"}
-        "U": the diagonal is taken for ones and not read.
+    unit : {0, 1}
+        1: the diagonal is taken for ones and not read.
 
     Returns
     -------
@@ -74,9 +73,9 @@ def trsm(b: NDArray, a: NDArray, *, side: str = "L", uplo: str = "L", trans: str
     -----
     m² n flops on the left, m n² on the right.
     """
-    _shape(b.shape, a.shape, side=side, uplo=uplo, trans=trans, diag=diag)
+    _shape(b.shape, a.shape, side=side, uplo=uplo, trans=trans, unit=unit)
     dtype = common_dtype(b, a)
-    if diag == "N":
+    if not unit:
         zeros = np.flatnonzero(a.diagonal() == 0)
         if zeros.size:
             raise SingularTileError(int(zeros[0]))
@@ -87,7 +86,7 @@ def trsm(b: NDArray, a: NDArray, *, side: str = "L", uplo: str = "L", trans: str
     # Where the array at hand is the transpose of the column-major matrix in memory, so is the triangle.
     if (t.trans == "N") != (trans == "N"):
         uplo = "U" if uplo == "L" else "L"
-    triangle = Triangle(LETTERS[dtype], dtype.itemsize, uplo, t.trans, diag, t.where, t.ld)
+    triangle = Triangle(LETTERS[dtype], dtype.itemsize, uplo, t.trans, "U" if unit else "N", t.where, t.ld)
     m, n = x.shape if x.ndim == 2 else (x.size, 1)
     (solve_left if side == "L" else solve_right)(triangle, m, n, address(x), max(1, m))
     return x
