@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from numpywren.cli.interrupt import interruptible
+
 __all__ = ["add_commands", "demo"]
 
 
@@ -27,6 +29,7 @@ def demo(
     from numpywren.demo.terrain import interpolate
 
     check_can_draw(out)
-    terrain = interpolate(points, memory=memory, chunks=chunks, seed=seed, say=typer.echo)
+    with interruptible():
+        terrain = interpolate(points, memory=memory, chunks=chunks, seed=seed, say=typer.echo)
     draw(terrain, out)
     typer.echo(f"picture: {out}")

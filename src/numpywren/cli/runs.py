@@ -13,6 +13,7 @@ from rich.console import Console
 
 import numpywren as nw
 from numpywren.cli.call import UsageError, callable_by_words, parse_call, usage
+from numpywren.cli.interrupt import interruptible
 from numpywren.cli.show import describe, status_table
 from numpywren.job import gc as collect
 from numpywren.job.workers import worker_options
@@ -127,11 +128,12 @@ def _array(word: str) -> Any:
 def _follow(followed: nw.Run) -> None:
     """Wait for a run with a progress bar and print its result; Ctrl-C leaves it where it can be carried on."""
     typer.echo(f"run {followed.url}", err=True)
-    try:
-        followed.wait()
-        result = followed.result()
-    except KeyboardInterrupt:
-        typer.echo(f"\ninterrupted; carry on with: numpywren resume {followed.url}", err=True)
-        raise typer.Exit(130) from None
-    for line in describe(result):
+    with interruptible():
+        try:
+            followed.wait()
+        except KeyboardInterrupt as interrupt:
+            followed.pause()
+            interrupt.add_note(f"carry on with: numpywren resume {followed.url}")
+            raise
+    for line in describe(followed.result()):
         typer.echo(line)

@@ -1,0 +1,210 @@
+"""The commands, as a user gives them: what they print, what they leave behind, and how they end."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numpywren as nw
+from numpywren.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path, monkeypatch):
+    """Run each test in its own folder with its own scratch store."""
+    monkeypatch.chdir(tmp_path)
+    with nw.config.set({"store": str(tmp_path / "store")}):
+        yield
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    """A positive definite matrix, stored as A.zarr in the current folder."""
+    M = np.random.default_rng(0).standard_normal((90, 90))
+    whole = M @ M.T + 90 * np.eye(90)
+    nw.asarray(whole, chunks=32).save("A.zarr")
+    return whole
+
+
+def command(*words, **variables):
+    environment = {**os.environ, "NUMPYWREN_STORE": str(Path.cwd() / "store"), **variables}
+    return subprocess.Popen(
+        [sys.executable, "-m", "numpywren", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"numpywren {nw.__version__}\n"
+
+
+def test_module_is_the_command():
+    out, err = command("--version").communicate()
+    assert (out, err) == (f"numpywren {nw.__version__}\n", "")
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name in ("demo", "run", "worker", "status", "resume", "cancel", "gc"):
+        assert re.search(rf"\b{name}\b", out)
+
+
+@pytest.mark.parametrize(
+    "words", [["frobnicate"], ["status"], ["run", "frobnicate", "A.zarr"], ["demo", "--points", "x"]]
+)
+def test_senseless_commands_exit_with_2(words, capsys):
+    assert main(words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_run_stores_its_result(matrix, capsys):
+    assert main(["run", "cholesky", "A.zarr", "--out", "L.zarr"]) == 0
+    np.testing.assert_allclose(np.asarray(nw.open("L.zarr")), np.linalg.cholesky(matrix), atol=1e-9)
+    captured = capsys.readouterr()
+    assert "L.zarr" in captured.out
+    assert captured.err.startswith("run ")
+
+
+def test_run_takes_the_options_of_the_function(matrix):
+    assert main(["run", "cholesky", "A.zarr", "--upper", "--no-check-finite", "--out", "U.zarr", "--chunks", "50"]) == 0
+    np.testing.assert_allclose(np.asarray(nw.open("U.zarr")), np.linalg.cholesky(matrix).T, atol=1e-9)
+
+
+def test_run_prints_numbers_and_takes_npy_files(matrix, capsys):
+    np.save("b.npy", np.arange(90.0))
+    assert main(["run", "matrix_norm", "A.zarr", "--ord", "1"]) == 0
+    assert float(capsys.readouterr().out) == pytest.approx(np.linalg.norm(matrix, 1))
+    assert main(["run", "solve", "A.zarr", "b.npy", "--assume-a", "pos", "--out", "x.zarr"]) == 0
+    np.testing.assert_allclose(matrix @ np.asarray(nw.open("x.zarr")), np.arange(90.0), atol=1e-9)
+
+
+def test_run_help_is_that_of_the_function(capsys):
+    assert main(["run", "cholesky", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "numpywren run cholesky X [--upper] [--no-check-finite]" in out
+    assert "positive definite" in out
+    assert main(["run", "--help"]) == 0
+    assert "solve_triangular" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["run", "cholesky", "nowhere.zarr"], 1, "nowhere.zarr"),
+        (["run", "cholesky", "indefinite.npy"], 1, "17"),
+        (["run", "cholesky", "wide.npy"], 1, "square"),
+        (["run", "cholesky", "A.zarr", "--lower"], 2, "no option --lower"),
+        (["run", "cholesky"], 2, "takes 1 argument, not 0"),
+        (["status", "nowhere"], 1, "nowhere"),
+        (["resume", "ftp://example.org/run"], 1, "ftp"),
+        (["gc", "ftp://example.org"], 1, "ftp"),
+        (["demo", "--points", "3"], 1, "at least 20"),
+        (["demo", "--out", "map.pdf"], 1, ".png"),
+        (["demo", "--out", "missing/map.png"], 1, "missing"),
+        (["demo", "--points", "100", "--memory", "much"], 1, "much"),
+    ],
+)
+@pytest.mark.usefixtures("matrix")
+def test_errors_are_one_message_without_a_traceback(words, status, message, capsys):
+    indefinite = np.eye(40)
+    indefinite[16, 16] = -1
+    np.save("indefinite.npy", indefinite)
+    np.save("wide.npy", np.ones((3, 5)))
+    assert main(words) == status
+    err = capsys.readouterr().err
+    assert message in err
+    assert "error:" in err
+    assert "Traceback" not in err
+
+
+def test_traceback_on_demand():
+    with pytest.raises(FileNotFoundError):
+        main(["status", "nowhere", "--traceback"])
+
+
+def interrupted_run():
+    """Begin a run that takes seconds, press Ctrl-C once it is under way, and return its URL."""
+    n = 2400
+    index = np.arange(n)
+    nw.asarray(np.minimum.outer(index, index) + 1.0, chunks=48).save("big.zarr")
+    process = command("run", "cholesky", "big.zarr", "--out", "L.zarr")
+    url = process.stderr.readline().removeprefix("run ").strip()
+    attached = nw.attach(url)
+    while attached.status().done < 20:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"numpywren resume {url}" in err
+    assert "Traceback" not in err
+    assert attached.status().state == "running"
+    return url
+
+
+def check_factor():
+    assert np.array_equal(np.asarray(nw.open("L.zarr")), np.tril(np.ones((2400, 2400))))
+
+
+def test_ctrl_c_then_resume(capsys):
+    url = interrupted_run()
+    assert main(["resume", url]) == 0
+    check_factor()
+    capsys.readouterr()
+    assert main(["status", url]) == 0
+    assert "done" in capsys.readouterr().out
+
+
+def test_ctrl_c_then_cancel_then_resume(capsys):
+    url = interrupted_run()
+    assert main(["cancel", url]) == 0
+    assert f"numpywren resume {url}" in capsys.readouterr().out
+    assert main(["status", url, "--json"]) == 0
+    now = json.loads(capsys.readouterr().out)
+    assert (now["state"], now["failure"]["kind"]) == ("cancelled", "cancelled")
+    assert 0 < now["done"] < now["total"]
+    assert main(["resume", url]) == 0
+    check_factor()
+
+
+def test_a_worker_finishes_what_was_interrupted():
+    url = interrupted_run()
+    workers = [command("worker", url, "--slots", "1", "--memory", "100MiB") for _ in range(2)]
+    assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
+    assert nw.attach(url).status().state == "done"
+    check_factor()
+
+
+def test_a_failed_run_makes_status_fail(capsys):
+    indefinite = np.eye(40)
+    indefinite[16, 16] = -1
+    run = nw.submit(nw.linalg.cholesky, indefinite)
+    with pytest.raises(np.linalg.LinAlgError):
+        run.wait()
+    assert main(["status", run.url]) == 1
+    out = capsys.readouterr().out
+    assert "failed" in out
+    assert "17" in out
+
+
+def test_gc_deletes_what_is_old_enough(matrix, capsys):
+    run = nw.submit(nw.linalg.cholesky, matrix)
+    run.wait()
+    assert main(["gc"]) == 0
+    assert capsys.readouterr().out == "0 removed, 0.0 MB\n"
+    assert main(["gc", "--older-than", "0", "--dry-run"]) == 0
+    assert run.url in capsys.readouterr().out
+    assert nw.attach(run.url).status().state == "done"
+    assert main(["gc", "--older-than", "0"]) == 0
+    assert run.url in capsys.readouterr().out
+    assert main(["status", run.url]) == 1
