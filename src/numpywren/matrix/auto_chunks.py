@@ -1,0 +1,63 @@
+"""The tile length when nobody chose one."""
+
+from __future__ import annotations
+
+__all__ = ["auto_chunk", "tile_chunks"]
+
+SMALLEST, LARGEST = 512, 2048
+#: Tiles wanted along a dimension, so that an algorithm has something to do in parallel.
+TILES_WANTED = 8
+#: Tile lengths are multiples of this, the unit in which kernels unroll and memory is paged.
+MULTIPLE = 64
+
+
+def auto_chunk(n_rows: int, n_cols: int, itemsize: int) -> tuple[int, int]:
+    """Rows and columns of a tile for a matrix of this shape.
+
+    One tile up to 512; above it an eighth of the longer side, between 512 and 2048, so that a small matrix still has
+    parallelism and a large one has tiles whose arithmetic outweighs their traffic.
+
+    Parameters
+    ----------
+    n_rows, n_cols : int
+        Shape of the matrix.
+    itemsize : int
+        Bytes an element; tiles of 16-byte elements count double, and are made shorter where they reach the limit.
+
+    Examples
+    --------
+    >>> auto_chunk(300, 300, 8), auto_chunk(10_000, 10_000, 8), auto_chunk(40_000, 3, 8)
+    ((300, 300), (1280, 1280), (2048, 3))
+    """
+    longest = max(n_rows, n_cols)
+    if longest <= SMALLEST:
+        chunk = SMALLEST
+    else:
+        eighth = -(-longest // TILES_WANTED)
+        chunk = -(-eighth // MULTIPLE) * MULTIPLE
+        chunk = max(SMALLEST, min(LARGEST if itemsize <= 8 else LARGEST * 3 // 4, chunk))
+    return max(1, min(chunk, n_rows)), max(1, min(chunk, n_cols))
+
+
+def tile_chunks(shape: tuple[int, ...], stored: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """How to cut an array into tiles that somebody else stored in chunks.
+
+    A chunk that is near the length of a tile is a tile; of smaller ones a tile takes a whole number; a longer one is
+    cut. Leading dimensions of a stack have tiles of length 1.
+
+    Examples
+    --------
+    >>> tile_chunks((10_000, 10_000), (1000, 100), 8)
+    (1000, 1200)
+    """
+    pair = auto_chunk(shape[-2], shape[-1], itemsize) if len(shape) > 1 else auto_chunk(shape[0], 1, itemsize)[:1]
+    wanted = (1,) * (len(shape) - len(pair)) + pair
+    return tuple(map(_cut, shape, stored, wanted))
+
+
+def _cut(length: int, stored: int, wanted: int) -> int:
+    if wanted == 1 or stored > 2 * wanted:
+        return wanted
+    if 2 * stored >= wanted:
+        return max(1, min(stored, length))
+    return stored * (wanted // stored)

@@ -1,0 +1,286 @@
+"""Making arrays: from what is in memory, from what is stored, or from a rule."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numpywren.config import config
+from numpywren.errors import NotAnArrayError
+from numpywren.matrix.array import Array
+from numpywren.matrix.auto_chunks import auto_chunk
+from numpywren.matrix.dtypes import matrix_dtype
+from numpywren.matrix.functions import FunctionValues
+from numpywren.matrix.partition import tile_indices
+from numpywren.matrix.scratch import new_scratch
+from numpywren.matrix.sources import Identity, StoredChunks, Zeros, open_source
+from numpywren.matrix.store import Store, open_store, same_place
+from numpywren.matrix.zarr_format import METADATA_KEY, Layout, array_keys, encode_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+__all__ = ["asarray", "create_array", "eye", "from_function", "open", "save", "zeros"]
+
+
+def open(url: str | Path) -> Array:
+    """The array stored at a URL, whoever wrote it.
+
+    Parameters
+    ----------
+    url : str or Path
+        A Zarr array of version 3 (or 2, if zarr-python reads it): a path on this machine, ``file:…`` or ``memory:…``.
+
+    Returns
+    -------
+    Array
+        Reads what is there when it is asked to. Integers and bools are read as float64.
+
+    Raises
+    ------
+    NotAnArrayError
+        If there is no Zarr array; it says what is there.
+    UnknownSchemeError
+        If nothing serves the URL's scheme.
+    TypeError
+        If the array is not of numbers that are computed with.
+    """
+    return Array(open_source(url))
+
+
+def asarray(x: Any, /, *, chunks: Any = "auto", dtype: Any = None) -> Array:
+    """An array from anything that is one.
+
+    Parameters
+    ----------
+    x : array_like
+        An `Array` (returned as it is), a NumPy array, nested lists, an array of any library of the array API, or a
+        Zarr or Dask array, which is never in memory as a whole. A Zarr array that lives in a store we can open is
+        read where it is; anything else is copied to the scratch store.
+    chunks : int, tuple of int or "auto"
+        Shape of a tile; ``"auto"``: as configured under ``array.chunks``, else by the size of the array.
+    dtype : dtype, optional
+        Type to convert to; default: that of `x`, integers and bools becoming float64.
+
+    Returns
+    -------
+    Array
+        A copy in the scratch store is deleted when no array uses it any more; see `Array.disown`.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not of numbers that are computed with.
+    ValueError
+        If `x` has no dimension.
+    """
+    wanted = None if dtype is None else matrix_dtype(dtype)
+    stored = x if isinstance(x, Array) else _in_place(x)
+    if stored is not None:
+        same_dtype = wanted is None or wanted == stored.dtype
+        if same_dtype and (chunks == "auto" or normal_chunks(chunks, stored.shape, stored.dtype) == stored.chunks):
+            return stored
+        x, chunks = stored, stored.chunks if chunks == "auto" else chunks
+    lazy = isinstance(x, Array) or (hasattr(x, "chunks") and hasattr(x, "shape") and hasattr(x, "dtype"))
+    values = x if lazy else _in_memory(x)
+    shape = tuple(int(length) for length in values.shape)
+    if not shape:
+        raise ValueError("asarray got a single number; it makes arrays with at least one dimension")
+    found = wanted or matrix_dtype(values.dtype)
+    if wanted is not None and not np.can_cast(values.dtype, wanted, "same_kind") and values.dtype.kind not in "biu":
+        raise TypeError(f"asarray cannot make {values.dtype} into {wanted} without losing the imaginary part")
+    layout = Layout(shape, normal_chunks(chunks, shape, found), found)
+    store, owner = new_scratch()
+    target = StoredChunks(store, layout)
+    _write(target, lambda region: np.asarray(values[region]))
+    return Array(target, owner=owner)
+
+
+def _in_memory(x: Any) -> np.ndarray:
+    """A NumPy array of numbers from anything that is in memory."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("asarray got a masked array; say what the masked elements are, with .filled(value)")
+    if hasattr(x, "toarray") and not hasattr(x, "__array__"):
+        raise TypeError(f"asarray got a sparse {type(x).__name__}; if it fits in memory, pass its .toarray()")
+    if not hasattr(x, "__array__") and hasattr(x, "__dlpack__"):
+        return np.from_dlpack(x)
+    try:
+        found = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"asarray got nested sequences that are no array: {error}") from error
+    matrix_dtype(found.dtype)
+    return found
+
+
+def _in_place(x: Any) -> Array | None:
+    """A zarr-python array as ours, if its store has a URL."""
+    if type(x).__module__.partition(".")[0] != "zarr" or not hasattr(x, "store_path"):
+        return None
+    inner = x.store_path.store
+    root = getattr(inner, "root", None)  # zarr's own store of local files
+    if root is None:
+        root = getattr(getattr(inner, "store", None), "prefix", None)  # obstore's, wrapped by zarr
+        if root is None or type(inner.store).__name__ != "LocalStore":
+            return None
+    store = open_store(_path_url(str(root)))
+    if x.store_path.path:
+        store = store.child(x.store_path.path)
+    try:
+        return Array(open_source(store.url))
+    except NotAnArrayError:
+        return None
+
+
+def _path_url(path: str) -> str:
+    return "./" + path if ":" in path.partition("/")[0] else path
+
+
+def from_function(
+    fn: Callable[..., Any],
+    /,
+    shape: Sequence[int] | int,
+    *,
+    chunks: Any = "auto",
+    dtype: Any = np.float64,
+    args: Sequence[Any] = (),
+) -> Array:
+    """A matrix whose numbers a function gives, tile by tile, wherever and whenever they are needed. Never stored.
+
+    Parameters
+    ----------
+    fn : callable
+        ``fn(i, j, *args)`` with integer arrays of row and column numbers, of shapes (rows, 1) and (1, columns); for
+        a vector ``fn(i, *args)``. Its result must broadcast to the shape of the tile, and must depend on nothing but
+        its arguments. Workers in other processes find it by name: it must then be a function of a module that they
+        may load from (``kernels.modules``), not a lambda.
+    shape : tuple of int
+    chunks : int, tuple of int or "auto"
+        Shape of a tile.
+    dtype : dtype, default: float64
+    args : sequence of ndarray, number or str
+        Further arguments, whole, the same for every tile.
+
+    Returns
+    -------
+    Array
+
+    Examples
+    --------
+    >>> H = from_function(lambda i, j: 1 / (i + j + 1), shape=(3, 3))
+    >>> H[0, :]
+    array([1.        , 0.5       , 0.33333333])
+    """
+    if not callable(fn):
+        raise TypeError(f"from_function wants a function of indices, not {type(fn).__name__}")
+    return Array(FunctionValues(fn, _layout(shape, chunks, dtype), args))
+
+
+def zeros(shape: Sequence[int] | int, *, dtype: Any = np.float64, chunks: Any = "auto") -> Array:
+    """An array of zeros, stored nowhere."""
+    return Array(Zeros(_layout(shape, chunks, dtype)))
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = np.float64, chunks: Any = "auto"
+) -> Array:
+    """A matrix with ones on its diagonal `k` (above the main one if positive), stored nowhere."""
+    shape = (n_rows, n_rows if n_cols is None else n_cols)
+    return Array(Identity(_layout(shape, chunks, dtype), operator.index(k)))
+
+
+def create_array(url: str | Path, shape: Sequence[int], chunks: Any, dtype: Any, *, overwrite: bool = False) -> Array:
+    """A new array at a URL, all zeros until its tiles are written.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something and `overwrite` is not given.
+    StoreError
+        If the store refuses.
+    """
+    layout = _layout(shape, chunks, dtype)
+    store = open_store(url)
+    _make_room(store, overwrite=overwrite)
+    store.put(METADATA_KEY, encode_layout(layout))
+    return Array(StoredChunks(store, layout))
+
+
+def save(array: Array, url: str | Path, chunks: Any = None, *, overwrite: bool = False) -> Array:
+    """Store a copy of `array`; see `Array.save`."""
+    store = open_store(url)
+    if array.url is not None and same_place(store, open_store(array.url)):
+        raise ValueError(f"an array at {array.url} cannot be saved to {store.url}: one would overwrite the other")
+    shape, dtype = array.shape, array.dtype
+    layout = Layout(shape, array.chunks if chunks is None else normal_chunks(chunks, shape, dtype), dtype)
+    _make_room(store, overwrite=overwrite)
+    target = StoredChunks(store, layout)
+    _write(target, array.read_region)
+    return Array(target)
+
+
+def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray]) -> None:
+    """Store an array tile by tile; what was stored of it goes again if that fails."""
+    parts = Array(target).partitions
+    try:
+        for index in tile_indices(parts):
+            tile = read(tuple(part.slice(place) for part, place in zip(parts, index, strict=True)))
+            target.write_tile(index, tile.astype(target.layout.dtype, copy=False))
+        # Last, so that a copy that was cut short is no array.
+        target.store.put(METADATA_KEY, encode_layout(target.layout))
+    except BaseException:
+        target.store.delete(array_keys(list(target.store.list())))
+        target.store.prune()
+        raise
+
+
+def _make_room(store: Store, *, overwrite: bool) -> None:
+    """See that there is nothing at `store`, or delete the array that is there."""
+    found = next(store.list(), None)
+    if found is None:
+        return
+    if not overwrite:
+        raise FileExistsError(f"at {store.url} {store.contents()[3:]}; delete it, or pass overwrite=True")
+    if store.exists(METADATA_KEY) or store.exists(".zarray"):
+        open_source(store.url)  # refuses a group, whose arrays would be lost from sight
+        store.delete(array_keys(list(store.list())))
+
+
+def _layout(shape: Sequence[int] | int, chunks: Any, dtype: Any) -> Layout:
+    lengths = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(map(operator.index, shape))
+    if not lengths:
+        raise ValueError("an array needs at least one dimension")
+    if min(lengths) < 0:
+        raise ValueError(f"an array cannot have the shape {lengths}")
+    found = matrix_dtype(dtype)
+    return Layout(lengths, normal_chunks(chunks, lengths, found), found)
+
+
+def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Shape of a tile, from an int, a tuple or ``"auto"``; none longer than the array.
+
+    Raises
+    ------
+    ValueError
+        If the chunks are not positive, or not one a dimension.
+    """
+    if isinstance(chunks, str) and chunks == "auto":
+        configured = config.get("array.chunks")
+        if configured != "auto":
+            chunks = configured
+    if isinstance(chunks, str):
+        if chunks != "auto":
+            raise ValueError(f"chunks must be an int, a tuple of ints or 'auto', not {chunks!r}")
+        pair = auto_chunk(shape[-2], shape[-1], dtype.itemsize) if len(shape) > 1 else ()
+        lengths = pair or auto_chunk(shape[0], 1, dtype.itemsize)[:1]
+        lengths = (1,) * (len(shape) - len(lengths)) + lengths
+    elif isinstance(chunks, tuple | list):
+        lengths = tuple(map(operator.index, chunks))
+    else:
+        length = operator.index(chunks)
+        lengths = (1,) * (len(shape) - 2) + (length,) * min(2, len(shape))
+    if len(lengths) != len(shape) or min(lengths) < 1:
+        raise ValueError(f"chunks {chunks!r} do not cut shape {shape}; give one positive length, or one a dimension")
+    return tuple(max(1, min(chunk, length)) for chunk, length in zip(lengths, shape, strict=True))

@@ -1,0 +1,94 @@
+"""Arithmetic on arrays: the operators are `Array`'s, what they do is filled in by `numpywren.linalg`."""
+
+from __future__ import annotations
+
+import numbers
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpywren.matrix.array import Array
+
+__all__ = ["Arithmetic", "Operators", "install"]
+
+
+class Operators(Protocol):
+    """What the operators of `Array` do. One operand of two may be a NumPy array; a factor is a number.
+
+    A module with functions of these names will do.
+    """
+
+    def matmul(self, left: Any, right: Any, /) -> Array:
+        """Matrix product."""
+
+    def add(self, left: Any, right: Any, /) -> Array:
+        """Sum, element by element."""
+
+    def subtract(self, left: Any, right: Any, /) -> Array:
+        """Difference, element by element."""
+
+    def multiply(self, x: Array, alpha: complex, /) -> Array:
+        """Product with a number."""
+
+
+_installed: Operators | None = None
+
+
+def install(operators: Operators) -> None:
+    """Make these the operators of every `Array`."""
+    global _installed
+    _installed = operators
+
+
+def _operators() -> Operators:
+    if _installed is None:
+        raise TypeError("arithmetic on arrays needs `import numpywren`, which says what the operators do")
+    return _installed
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Number | np.number | np.bool_)
+
+
+class Arithmetic:
+    """Operators of `Array`; each starts a run and returns its result."""
+
+    #: NumPy leaves an operation with one of its own arrays on the left to us.
+    __array_ufunc__ = None
+
+    def __matmul__(self: Any, other: Any) -> Any:
+        return _operators().matmul(self, other) if _is_operand(other) else NotImplemented
+
+    def __rmatmul__(self: Any, other: Any) -> Any:
+        return _operators().matmul(other, self) if _is_operand(other) else NotImplemented
+
+    def __add__(self: Any, other: Any) -> Any:
+        return _operators().add(self, other) if _is_operand(other) else NotImplemented
+
+    def __radd__(self: Any, other: Any) -> Any:
+        return _operators().add(other, self) if _is_operand(other) else NotImplemented
+
+    def __sub__(self: Any, other: Any) -> Any:
+        return _operators().subtract(self, other) if _is_operand(other) else NotImplemented
+
+    def __rsub__(self: Any, other: Any) -> Any:
+        return _operators().subtract(other, self) if _is_operand(other) else NotImplemented
+
+    def __mul__(self: Any, other: Any) -> Any:
+        return _operators().multiply(self, other) if _is_number(other) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __truediv__(self: Any, other: Any) -> Any:
+        return _operators().multiply(self, 1 / other) if _is_number(other) else NotImplemented
+
+    def __neg__(self: Any) -> Any:
+        return _operators().multiply(self, -1)
+
+    def __pos__(self: Any) -> Any:
+        return self
+
+
+def _is_operand(value: Any) -> bool:
+    return isinstance(value, Arithmetic | np.ndarray)

@@ -1,0 +1,72 @@
+"""Where arrays live that nobody saved, and what deletes them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import weakref
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from numpywren.config import config
+from numpywren.errors import StoreError
+from numpywren.matrix.store import open_store
+
+if TYPE_CHECKING:
+    from numpywren.matrix.store import Store
+
+__all__ = ["Scratch", "new_scratch", "scratch_url"]
+
+logger = logging.getLogger(__name__)
+
+
+def scratch_url() -> str:
+    """URL under which runs and unsaved arrays live: ``store`` in the configuration, else the user's cache folder."""
+    configured = config.get("store")
+    return str(configured) if configured else platformdirs.user_cache_dir("numpywren")
+
+
+class Scratch:
+    """Owner of everything under a URL: deletes it when the last reference to the owner goes.
+
+    Also at a normal exit of the interpreter, but never in another process than the one that made it.
+
+    Parameters
+    ----------
+    url : str
+        What it owns.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._finalizer = weakref.finalize(self, _delete, url, os.getpid())
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is still something that will be deleted."""
+        return self._finalizer.alive
+
+    def disown(self) -> None:
+        """Keep what is there; from now on it is the caller's to delete."""
+        self._finalizer.detach()
+
+    def delete(self) -> None:
+        """Delete it now."""
+        self._finalizer()
+
+
+def _delete(url: str, process: int) -> None:
+    if os.getpid() != process:  # a forked child inherits the object, not the data
+        return
+    try:
+        open_store(url).clear()
+    except StoreError as error:
+        logger.warning("could not delete %s, which nothing uses any more: %s", url, error)
+
+
+def new_scratch() -> tuple[Store, Scratch]:
+    """A new, empty place under the scratch store, and its owner."""
+    store = open_store(scratch_url()).child(f"arrays/{secrets.token_hex(16)}")
+    return store, Scratch(store.url)
