@@ -1,8 +1,8 @@
 """Python syntax trees for index arithmetic, and functions from syntax trees.
 
-Trees are built from a validated program, never from text. Every identifier in them is made here (``v0``, ``s1``, ``divide``),
-every constant is an integer of the program, and the names of matrices enter as values. What is compiled can therefore do
-arithmetic, loop, and call the few functions in `GLOBALS`, which is all that it sees. See
+Trees are built from a validated program, never from text. Every identifier in them is made here (``v0``, ``s1``,
+``divide``), every constant is an integer of the program, and the names of matrices enter as values. What is compiled
+can therefore do arithmetic, loop, and call the few functions in `GLOBALS`, which is all that it sees. See
 ``docs/decisions/language-compiled-dependencies.md``.
 """
 

@@ -1,8 +1,8 @@
 """Compiled answers to who reads and who writes what.
 
-For each access of a program a plan of `solver` becomes a plain Python function: given the indices of a tile it solves or
-enumerates the loop variables of the tasks that make this access. Functions are compiled when first asked for, once a program;
-sizes are bound to them afterwards, so they serve any size. `reference` defines the answers.
+For each access of a program a plan of `solver` becomes a plain Python function: given the indices of a tile it solves
+or enumerates the loop variables of the tasks that make this access. Functions are compiled when first asked for, once
+a program; sizes are bound to them afterwards, so they serve any size. `reference` defines the answers.
 """
 
 from __future__ import annotations
@@ -97,13 +97,14 @@ class Dependencies:
         self.cache: dict[tuple[str, str | int], Any] = {}
 
     def cached(self, what: str, which: str | int, build: Callable[[], Any]) -> Any:
+        """Build something when first asked for it."""
         key = (what, which)
         if key not in self.cache:  # built twice by two threads at worst, to the same effect
             self.cache[key] = build()
         return self.cache[key]
 
     def readers(self, matrix: str) -> tuple[Scan, ...]:
-        """Searches ``f(*index, found, first)`` that pass keyed readers of a tile to `found`, or only one if `first`."""
+        """Searches ``f(*index, found, first)`` that pass keyed readers of a tile to `found`; one if `first`."""
         return self.cached("readers", matrix, lambda: self._scans(self._read_accesses(), matrix, self._collect))  # type: ignore[no-any-return]
 
     def writer(self, matrix: str) -> tuple[Scan, ...]:
@@ -111,7 +112,7 @@ class Dependencies:
         return self.cached("writer", matrix, lambda: self._scans(self._write_accesses(), matrix, self._return))  # type: ignore[no-any-return]
 
     def roots(self, kind: int) -> Scan | None:
-        """Generator ``f()`` of keyed candidates for tasks of a kind that read only inputs; None if there can be none."""
+        """Generator ``f()`` of keyed tasks of a kind that may read only inputs; None if there are none."""
         return self.cached("roots", kind, lambda: self._root_scan(self.kinds[kind]))  # type: ignore[no-any-return]
 
     def count(self, kind: int) -> Maker:

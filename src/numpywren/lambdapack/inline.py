@@ -1,15 +1,14 @@
 """Writing out the programs that a program calls.
 
-The callee's sizes become the caller's expressions, its matrices the caller's (or sections of them), its loop variables get
-names that mean nothing else, and its temporaries become the caller's, with the loops around the call as leading indices: each
-round of such a loop has intermediates of its own.
+The callee's sizes become the caller's expressions, its matrices the caller's (or sections of them), its loop
+variables get names that mean nothing else, and its temporaries become the caller's, with the loops around the call as
+leading indices: each round of such a loop has intermediates of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from numpywren.lambdapack.ir import (
     Access,
@@ -57,8 +56,6 @@ from numpywren.lambdapack.scope import Scope, View, use_kernel
 
 __all__ = ["inlined"]
 
-AnyClause = TypeVar("AnyClause", Loop, Guard)
-
 
 @dataclass
 class Inliner:
@@ -94,25 +91,27 @@ class Inliner:
             case Assign(targets, value):
                 return replace(statement, targets=tuple(map(self.target, targets)), value=self.tile(value))
             case For(loop, body):
-                return For(self.clause(loop), self.block(body))
+                return For(self.loop(loop), self.block(body))
             case If(condition, body, orelse):
                 return replace(
                     statement, condition=self.condition(condition), body=self.block(body), orelse=self.block(orelse)
                 )
 
-    def clause(self, clause: AnyClause) -> AnyClause:
-        """Translate a clause; a loop's variable gets a name of its own from here on."""
-        if isinstance(clause, Guard):
-            return replace(clause, condition=self.condition(clause.condition))
-        start, stop, step = map(self.index, (clause.start, clause.stop, clause.step))
+    def guard(self, guard: Guard) -> Guard:
+        """Translate a condition of a comprehension."""
+        return replace(guard, condition=self.condition(guard.condition))
+
+    def loop(self, loop: Loop) -> Loop:
+        """Translate a loop; its variable gets a name of its own from here on."""
+        start, stop, step = map(self.index, (loop.start, loop.stop, loop.step))
         # The variables of slices are the language's own: they mean something in one target only.
-        name = clause.variable if clause.variable.startswith("_") else self.scope.fresh(clause.variable)
-        self.indices[clause.variable] = Name(name)
-        return replace(clause, variable=name, start=start, stop=stop, step=step)
+        name = loop.variable if loop.variable.startswith("_") else self.scope.fresh(loop.variable)
+        self.indices[loop.variable] = Name(name)
+        return replace(loop, variable=name, start=start, stop=stop, step=step)
 
     def clauses(self, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
         """Translate clauses, in order."""
-        return tuple(self.clause(clause) for clause in clauses)
+        return tuple(self.loop(clause) if isinstance(clause, Loop) else self.guard(clause) for clause in clauses)
 
     def target(self, target: Target) -> Target:
         """Translate a target."""

@@ -42,10 +42,11 @@ class Kernel:
     function : callable
         The function itself. It never modifies its arguments, and its result depends on nothing else.
     results : int or "any"
-        Number of tiles that it returns: one tile, or a tuple of that many; "any" returns a tuple with one for each target.
+        Number of tiles that it returns: one tile, or a tuple of that many; "any" returns a tuple with one for each
+        target.
     shape : callable
-        ``shape(*shapes, **options)``: shape of the result (a tuple of shapes if there are several). Shapes are tuples, and
-        tuples of tuples for arguments that are lists.
+        ``shape(*shapes, **options)``: shape of the result (a tuple of shapes if there are several). Shapes are
+        tuples, and tuples of tuples for arguments that are lists.
     flops : callable
         ``flops(*shapes, **options)``: floating point operations on real numbers.
     accumulate : callable, optional
@@ -85,7 +86,8 @@ def kernel(
     results : int or "any"
         Number of tiles that it returns. With "any" it is told by the targets.
     shape : callable, optional
-        ``shape(*shapes, **options)`` gives the shape of the result, or a tuple of shapes. Default: that of the first argument.
+        ``shape(*shapes, **options)`` gives the shape of the result, or a tuple of shapes. Default: that of the first
+        argument.
     flops : callable, optional
         ``flops(*shapes, **options)`` counts floating point operations. Default: none.
     accumulate : callable, optional
@@ -104,11 +106,11 @@ def kernel(
     >>> double.name
     'double'
     """
-    if results != "any" and (isinstance(results, bool) or not isinstance(results, int) or results < 1):
+    if results != "any" and (type(results) is not int or results < 1):
         raise TypeError(f"results of a kernel is {results!r}; it must be a positive integer or 'any'")
 
     def decorate(function: Callable[..., Any]) -> Kernel:
-        made = Kernel(
+        return Kernel(
             name=function.__name__,
             path=f"{function.__module__}:{function.__qualname__}",
             function=function,
@@ -117,7 +119,6 @@ def kernel(
             flops=flops or no_flops,
             accumulate=accumulate,
         )
-        return made
 
     return decorate
 

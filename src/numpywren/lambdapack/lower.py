@@ -91,7 +91,7 @@ def negated(condition: Condition) -> Condition:
 
 
 def occurrences(value: Argument, clauses: tuple[Clause, ...] = ()) -> Iterator[tuple[Access, tuple[Clause, ...]]]:
-    """Every access in an expression, in the order of evaluation, with the loops and conditions between it and the task."""
+    """Every access in an expression, in the order of the text, with the clauses between it and the task."""
     match value:
         case Access():
             yield value, clauses

@@ -57,7 +57,7 @@ def index(scope: Scope, node: ast.expr) -> Index:
     """Parse an integer over sizes and loop variables."""
     match node:
         case ast.Constant(value=bool()):
-            raise scope.fail(node, f"an index is an integer, not {node.value}")
+            raise scope.fail(node, f"an index is an integer, not {node.value!r}")
         case ast.Constant(value=int(value)):
             if value > LARGEST:
                 raise scope.fail(node, f"an integer of a program is at most {LARGEST}")
@@ -131,7 +131,7 @@ def scalar(scope: Scope, node: ast.expr) -> Scalar:
     """Parse a number that is known when the run starts."""
     match node:
         case ast.Constant(value=bool()):
-            raise scope.fail(node, f"a factor is a number, not {node.value}")
+            raise scope.fail(node, f"a factor is a number, not {node.value!r}")
         case ast.Constant(value=int() | float() | complex() as value):
             return Number(value)
         case ast.Name(id=name) if name in scope.scalars:

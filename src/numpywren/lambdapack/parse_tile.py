@@ -44,7 +44,7 @@ def tile(scope: Scope, node: ast.expr, targets: int = 1) -> TileExpression:
     node : ast.expr
         The expression.
     targets : int
-        How many tiles are wanted of it; only a kernel call gives more than one. 0 stands for a number known at run time.
+        How many tiles are wanted of it; only a kernel call gives more than one. 0: known at run time only.
 
     Returns
     -------

@@ -307,15 +307,13 @@ class Parser:
     def arguments(self, node: ast.Call, callee: Program) -> dict[str, ast.expr]:
         """Match arguments with parameters."""
         scope = self.scope
-        given: dict[str, ast.expr] = {}
         if len(node.args) > len(callee.parameters):
             raise scope.fail(
                 node.args[len(callee.parameters)],
                 f"program {callee.name!r} takes {len(callee.parameters)} arguments, and {len(node.args)} came",
                 f"its parameters are {', '.join(callee.parameters)}",
             )
-        for name, argument in zip(callee.parameters, node.args, strict=False):
-            given[name] = argument
+        given: dict[str, ast.expr] = dict(zip(callee.parameters, node.args, strict=False))
         known = {*callee.parameters, *callee.sizes}
         for keyword in node.keywords:
             if keyword.arg not in known or keyword.arg in given:
@@ -349,7 +347,8 @@ class Parser:
             if sizes.setdefault(letter, Name(count)) != Name(count):
                 raise scope.fail(
                     node,
-                    f"{shown!r} wants as many tiles in {wanted.name!r} as elsewhere along {letter!r}, and here are {count!r}",
+                    f"{shown!r} wants as many tiles in {wanted.name!r} as elsewhere along {letter!r}, and here are"
+                    f" {count!r}",
                     f'its grid is {wanted.name}="{" ".join(wanted.grid)}"',
                 )
         return found

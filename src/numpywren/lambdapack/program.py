@@ -155,8 +155,8 @@ class Program:
                 step = evaluate(loop.step, found.sizes)
                 if step <= 0:
                     raise ValueError(
-                        f"program {self.name} cannot run with {shown(found.sizes)}: the loop over {loop.variable!r} goes up"
-                        f" in steps of {step}"
+                        f"program {self.name} cannot run with {shown(found.sizes)}: the loop over"
+                        f" {loop.variable!r} goes up in steps of {step}"
                     )
             if len(flows) >= MOST_FLOWS:
                 flows.clear()
@@ -416,8 +416,8 @@ class Dataflow:
 def layout(found: tuple[Kind, ...]) -> tuple[tuple[tuple[int, int, int, bool], ...], ...]:
     """How each kind packs its place in program order into an integer.
 
-    For each of the two outermost levels: bits for the position, the position, bits for the value of the loop, and whether that
-    loop counts down. Positions get the bits that they need, and the two loops share the rest.
+    For each of the two outermost levels: bits for the position, the position, bits for the value of the loop, and
+    whether that loop counts down. Positions get the bits that they need, and the two loops share the rest.
     """
     widths = [
         max((kind.positions[level] for kind in found if len(kind.positions) > level), default=0).bit_length()

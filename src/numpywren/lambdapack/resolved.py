@@ -1,7 +1,7 @@
 """One task's expression with every index worked out: what a worker evaluates.
 
-Nodes hold tiles, kernels and numbers, and nothing of the program's. An empty sum is zero: it vanishes from ``+`` and ``-``,
-makes a product with it empty, and is left as ``SumOf(())`` only where nothing else is, meaning a tile of zeros.
+Nodes hold tiles, kernels and numbers, and nothing of the program's. An empty sum is zero: it vanishes from ``+`` and
+``-``, makes a product with it empty, and is left as ``SumOf(())`` only where nothing else is, meaning a tile of zeros.
 """
 
 from __future__ import annotations

@@ -66,9 +66,9 @@ class View:
 
 def outer_names(function: Callable[..., object]) -> Callable[[str], object]:
     """Look-up of the names that `function` sees around it: its closure, then its module."""
-    closure = function.__closure__ or ()  # type: ignore[attr-defined]
-    cells = dict(zip(function.__code__.co_freevars, closure, strict=False))  # type: ignore[attr-defined]
-    around: Mapping[str, object] = function.__globals__  # type: ignore[attr-defined]
+    closure = function.__closure__ or ()
+    cells = dict(zip(function.__code__.co_freevars, closure, strict=False))
+    around: Mapping[str, object] = function.__globals__
 
     def look_up(name: str) -> object:
         if name in cells:

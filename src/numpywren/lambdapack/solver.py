@@ -1,10 +1,10 @@
-"""How to find the bindings of some loops that satisfy some equations: decided once for a program, not for each question.
+"""How to find the bindings of some loops that satisfy some equations, decided once for a program.
 
-The path to a task or a tile is a list of loops and conditions. Each becomes constraints: something is 0, something is not
-negative, a variable is a whole number of steps from where its loop starts, or a condition that nothing is known about. An
-index equation is one more. A plan is then an order of steps in which a variable is solved for as soon as an equation holds no
-other unknown, or else enumerated, outermost first, between all the bounds that are linear in it; every constraint is checked
-as soon as its variables are known.
+The path to a task or a tile is a list of loops and conditions. Each becomes constraints: something is 0, something is
+not negative, a variable is a whole number of steps from where its loop starts, or a condition that nothing is known
+about. An index equation is one more. A plan is then an order of steps in which a variable is solved for as soon as an
+equation holds no other unknown, or else enumerated, outermost first, between all the bounds that are linear in it;
+every constraint is checked as soon as its variables are known.
 """
 
 from __future__ import annotations
@@ -394,13 +394,13 @@ def plan(loops: Sequence[Loop], wanted: Iterable[Constraint], keys: int | None =
             return Plan(tuple(steps), ordered)
         solved = solvable(pending, known)
         if solved is not None:
-            at, step = solved
-            steps.append(step)
+            at, solve = solved
+            steps.append(solve)
             del pending[at]
-            known.add(step.variable)
-            own = place[step.variable]
+            known.add(solve.variable)
+            own = place[solve.variable]
             if keys is None or own < keys:
-                used = (names(step.numerator) | names(step.denominator)) & place.keys()
+                used = (names(solve.numerator) | names(solve.denominator)) & place.keys()
                 ordered = ordered and all(place[name] < own for name in used)
             continue
         loop = next(loop for loop in loops if loop.variable not in known)

@@ -23,7 +23,7 @@ class Tile(NamedTuple):
     """
 
     matrix: str
-    index: tuple[int, ...]
+    index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a tile
 
     @property
     def id(self) -> str:

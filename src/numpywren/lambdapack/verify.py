@@ -56,8 +56,8 @@ def verify(program: Program, span: Span | None = None) -> None:
     Raises
     ------
     ProgramError
-        If a name means nothing or two things, a matrix is used with a wrong number of indices or against its role, or a kernel
-        is called in a way that it does not take.
+        If a name means nothing or two things, a matrix is used with a wrong number of indices or against its role, or
+        a kernel is called in a way that it does not take.
     """
     Verifier(program, span).program_()
 

@@ -133,7 +133,7 @@ def tiles_read(sizes: Sequence[str], kind: Kind) -> Maker:
 
 
 def tiles_written(sizes: Sequence[str], kind: Kind) -> Maker:
-    """Compile ``f(*values, found)``, which passes the tiles that a task writes to `found`; for one tile, it returns it."""
+    """Compile ``f(*values, found)``, which passes the tiles that a task writes to `found`."""
     writer = Writer(sizes)
     arguments = [writer.variable(loop.variable) for loop in kind.loops]
     body = [made for target in kind.targets for made in writer.write(target)]
