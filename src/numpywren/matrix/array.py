@@ -50,8 +50,6 @@ class Array(Arithmetic):
         What deletes the stored numbers when no array uses them any more.
     """
 
-    __slots__ = ("__weakref__", "_conjugated", "_owner", "_source", "_transposed")
-
     def __init__(
         self, source: Source, *, transposed: bool = False, conjugated: bool = False, owner: Scratch | None = None
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["auto_chunk", "tile_chunks"]
+__all__ = ["auto_chunk", "auto_chunks", "tile_chunks"]
 
 SMALLEST, LARGEST = 512, 2048
 #: Tiles wanted along a dimension, so that an algorithm has something to do in parallel.
@@ -39,20 +39,31 @@ def auto_chunk(n_rows: int, n_cols: int, itemsize: int) -> tuple[int, int]:
     return max(1, min(chunk, n_rows)), max(1, min(chunk, n_cols))
 
 
+def auto_chunks(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Shape of a tile for an array of any number of dimensions; leading dimensions of a stack have tiles of length 1.
+
+    Examples
+    --------
+    >>> auto_chunks((7, 300, 300), 8), auto_chunks((10_000,), 8)
+    ((1, 300, 300), (1280,))
+    """
+    if len(shape) == 1:
+        return auto_chunk(shape[0], 1, itemsize)[:1]
+    return (1,) * (len(shape) - 2) + auto_chunk(shape[-2], shape[-1], itemsize)
+
+
 def tile_chunks(shape: tuple[int, ...], stored: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """How to cut an array into tiles that somebody else stored in chunks.
 
     A chunk that is near the length of a tile is a tile; of smaller ones a tile takes a whole number; a longer one is
-    cut. Leading dimensions of a stack have tiles of length 1.
+    cut.
 
     Examples
     --------
     >>> tile_chunks((10_000, 10_000), (1000, 100), 8)
     (1000, 1200)
     """
-    pair = auto_chunk(shape[-2], shape[-1], itemsize) if len(shape) > 1 else auto_chunk(shape[0], 1, itemsize)[:1]
-    wanted = (1,) * (len(shape) - len(pair)) + pair
-    return tuple(map(_cut, shape, stored, wanted))
+    return tuple(map(_cut, shape, stored, auto_chunks(shape, itemsize)))
 
 
 def _cut(length: int, stored: int, wanted: int) -> int:

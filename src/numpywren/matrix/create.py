@@ -10,7 +10,7 @@ import numpy as np
 from numpywren.config import config
 from numpywren.errors import NotAnArrayError
 from numpywren.matrix.array import Array
-from numpywren.matrix.auto_chunks import auto_chunk
+from numpywren.matrix.auto_chunks import auto_chunks
 from numpywren.matrix.dtypes import matrix_dtype
 from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.partition import tile_indices
@@ -248,8 +248,8 @@ def _make_room(store: Store, *, overwrite: bool) -> None:
         store.delete(array_keys(list(store.list())))
 
 
-def _layout(shape: Sequence[int] | int, chunks: Any, dtype: Any) -> Layout:
-    lengths = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(map(operator.index, shape))
+def _layout(shape: Any, chunks: Any, dtype: Any) -> Layout:
+    lengths = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
     if not lengths:
         raise ValueError("an array needs at least one dimension")
     if min(lengths) < 0:
@@ -270,12 +270,11 @@ def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
         configured = config.get("array.chunks")
         if configured != "auto":
             chunks = configured
+    lengths: tuple[int, ...]
     if isinstance(chunks, str):
         if chunks != "auto":
             raise ValueError(f"chunks must be an int, a tuple of ints or 'auto', not {chunks!r}")
-        pair = auto_chunk(shape[-2], shape[-1], dtype.itemsize) if len(shape) > 1 else ()
-        lengths = pair or auto_chunk(shape[0], 1, dtype.itemsize)[:1]
-        lengths = (1,) * (len(shape) - len(lengths)) + lengths
+        lengths = auto_chunks(shape, dtype.itemsize)
     elif isinstance(chunks, tuple | list):
         lengths = tuple(map(operator.index, chunks))
     else:

@@ -20,7 +20,6 @@ from numpywren.matrix.zarr_format import METADATA_KEY, Layout, chunk_index, chun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
     from pathlib import Path
 
     from numpywren.matrix.scratch import Scratch

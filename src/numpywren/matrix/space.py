@@ -137,7 +137,7 @@ class TileSpace:
         self._bindings, self._scratch, self._dtype = dict(bindings), scratch, np.dtype(dtype)
 
     def read(self, tile: Tile) -> np.ndarray:
-        """A tile, column-major and read-only: of the run's type, or an intermediate in the type in which it was written.
+        """A tile, column-major and read-only, of the run's type; an intermediate as it was written.
 
         Tiles of a stack are matrices: its leading dimensions, of length 1 in each tile, are left out.
 

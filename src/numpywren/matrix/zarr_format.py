@@ -100,9 +100,7 @@ def decode_layout(data: Buffer, url: str) -> Layout | None:
     try:
         found = json.loads(bytes(view))
     except (ValueError, RecursionError) as error:
-        raise NotAnArrayError(
-            f"{url}/{METADATA_KEY} is not JSON ({error}); it must be the metadata of an array"
-        ) from None
+        raise NotAnArrayError(f"{url}/{METADATA_KEY} is not JSON ({error}), so it describes no array") from None
     if not isinstance(found, dict) or found.get("zarr_format") != 3 or found.get("node_type") != "array":
         kind = found.get("node_type") if isinstance(found, dict) else type(found).__name__
         raise NotAnArrayError(
