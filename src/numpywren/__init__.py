@@ -2,4 +2,18 @@
 
 from __future__ import annotations
 
+from numpywren import linalg as linalg
+from numpywren.config import config as config
+from numpywren.job import Run as Run
+from numpywren.job import attach as attach
+from numpywren.job import run as run
+from numpywren.lambdapack import kernel as kernel
+from numpywren.lambdapack import program as program
+from numpywren.linalg import submit as submit
+from numpywren.matrix import Array as Array
+from numpywren.matrix import asarray as asarray
+from numpywren.matrix import eye as eye
+from numpywren.matrix import from_function as from_function
+from numpywren.matrix import open as open
+from numpywren.matrix import zeros as zeros
 from numpywren.version import __version__ as __version__

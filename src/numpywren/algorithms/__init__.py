@@ -9,7 +9,6 @@ from numpywren.algorithms.elementwise import axpby_vector as axpby_vector
 from numpywren.algorithms.elementwise import scale as scale
 from numpywren.algorithms.elementwise import scale_vector as scale_vector
 from numpywren.algorithms.gemm import gemm as gemm
-from numpywren.algorithms.gemm import gemm_split as gemm_split
 from numpywren.algorithms.norm import norm_fro as norm_fro
 from numpywren.algorithms.norm import norm_inf as norm_inf
 from numpywren.algorithms.norm import norm_max as norm_max

@@ -9,7 +9,7 @@ __all__ = ["cholesky"]
 
 
 @program(A="n n", L="n n")
-def cholesky(A: Input, L: Output, n: Size, depth: Size):  # noqa: ANN201 - parsed, never run
+def cholesky(A: Input, L: Output, n: Size, depth: Size) -> None:
     """A = L Lᴴ, right-looking over panels `depth` tiles wide, left-looking inside a panel.
 
     Reads the lower triangle of A and writes that of L. Between panels the trailing matrix is written as a new stage;

@@ -8,20 +8,22 @@ __all__ = ["diagonal", "trace"]
 
 
 @program(A="m n", D="d one")
-def diagonal(A: Input, D: Output, m: Size, n: Size, d: Size, skip: Size, offset: Size):  # noqa: ANN201
+def diagonal(A: Input, D: Output, m: Size, n: Size, d: Size, one: Size, skip: Size, offset: Size) -> None:
     """The diagonal that starts `skip` tiles and `offset` columns to the right of the main one, as a column.
 
     It crosses two tiles of each row of tiles, or one.
     """
-    for t in range(d):
-        D[t, 0] = diagonal_kernel([A[t, j] for j in range(t + skip, min(t + skip + 2, n))], offset=offset)
+    for t in range(min(d, m)):
+        for o in range(one):
+            D[t, o] = diagonal_kernel([A[t, j] for j in range(t + skip, min(t + skip + 2, n))], offset=offset)
 
 
 @program(A="m n", T="one one")
-def trace(A: Input, T: Output, m: Size, n: Size, d: Size, skip: Size, offset: Size):  # noqa: ANN201
+def trace(A: Input, T: Output, m: Size, n: Size, d: Size, one: Size, skip: Size, offset: Size) -> None:
     """Sum of that diagonal."""
     P = temporary("*")
-    for t in range(d):
+    for t in range(min(d, m)):
         P[t] = total([diagonal_kernel([A[t, j] for j in range(t + skip, min(t + skip + 2, n))], offset=offset)])
-    if d > 0:
-        T[0, 0] = total([P[t] for t in range(d)])
+    if min(d, m) > 0:
+        for o in range(one):
+            T[o, o] = total([P[t] for t in range(min(d, m))])

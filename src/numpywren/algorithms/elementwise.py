@@ -7,7 +7,7 @@ __all__ = ["add_diagonal", "axpby", "axpby_vector", "scale", "scale_vector"]
 
 
 @program(A="m n", B="m n", C="m n")
-def axpby(A: Input, B: Input, C: Output, m: Size, n: Size, alpha: Scalar, beta: Scalar):  # noqa: ANN201
+def axpby(A: Input, B: Input, C: Output, m: Size, n: Size, alpha: Scalar, beta: Scalar) -> None:
     """C = alpha A + beta B."""
     for i in range(m):
         for j in range(n):
@@ -15,14 +15,14 @@ def axpby(A: Input, B: Input, C: Output, m: Size, n: Size, alpha: Scalar, beta: 
 
 
 @program(A="m", B="m", C="m")
-def axpby_vector(A: Input, B: Input, C: Output, m: Size, alpha: Scalar, beta: Scalar):  # noqa: ANN201
+def axpby_vector(A: Input, B: Input, C: Output, m: Size, alpha: Scalar, beta: Scalar) -> None:
     """c = alpha a + beta b for vectors."""
     for i in range(m):
         C[i] = alpha * A[i] + beta * B[i]
 
 
 @program(A="m n", C="m n")
-def scale(A: Input, C: Output, m: Size, n: Size, alpha: Scalar):  # noqa: ANN201
+def scale(A: Input, C: Output, m: Size, n: Size, alpha: Scalar) -> None:
     """C = alpha A."""
     for i in range(m):
         for j in range(n):
@@ -30,14 +30,14 @@ def scale(A: Input, C: Output, m: Size, n: Size, alpha: Scalar):  # noqa: ANN201
 
 
 @program(A="m", C="m")
-def scale_vector(A: Input, C: Output, m: Size, alpha: Scalar):  # noqa: ANN201
+def scale_vector(A: Input, C: Output, m: Size, alpha: Scalar) -> None:
     """c = alpha a for a vector."""
     for i in range(m):
         C[i] = alpha * A[i]
 
 
 @program(A="n n", C="n n")
-def add_diagonal(A: Input, C: Output, n: Size, alpha: Scalar):  # noqa: ANN201
+def add_diagonal(A: Input, C: Output, n: Size, alpha: Scalar) -> None:
     """C = A + alpha I."""
     for i in range(n):
         for j in range(n):

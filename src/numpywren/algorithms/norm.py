@@ -18,7 +18,7 @@ __all__ = ["norm_fro", "norm_inf", "norm_max", "norm_one"]
 
 
 @program(A="m n", N="one one")
-def norm_fro(A: Input, N: Output, m: Size, n: Size):  # noqa: ANN201 - parsed, never run
+def norm_fro(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
     """Frobenius norm, scaled so that squares neither overflow nor vanish.
 
     References
@@ -30,37 +30,41 @@ def norm_fro(A: Input, N: Output, m: Size, n: Size):  # noqa: ANN201 - parsed, n
         for i in range(m):
             R[0, i] = add_sums_of_squares([sum_of_squares(A[i, j]) for j in range(n)])
         if m > 0:
-            N[0, 0] = norm_of_squares(add_sums_of_squares([R[0, i] for i in range(m)]))
+            for o in range(one):
+                N[o, o] = norm_of_squares(add_sums_of_squares([R[0, i] for i in range(m)]))
 
 
 @program(A="m n", N="one one")
-def norm_one(A: Input, N: Output, m: Size, n: Size):  # noqa: ANN201
+def norm_one(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
     """Largest sum of absolute values of a column."""
     R = temporary("* n")
     if m > 0:
         for j in range(n):
             R[0, j] = largest(sum(column_sums(A[i, j]) for i in range(m)))
         if n > 0:
-            N[0, 0] = largest_of([R[0, j] for j in range(n)])
+            for o in range(one):
+                N[o, o] = largest_of([R[0, j] for j in range(n)])
 
 
 @program(A="m n", N="one one")
-def norm_inf(A: Input, N: Output, m: Size, n: Size):  # noqa: ANN201
+def norm_inf(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
     """Largest sum of absolute values of a row."""
     R = temporary("* m")
     if n > 0:
         for i in range(m):
             R[0, i] = largest(sum(row_sums(A[i, j]) for j in range(n)))
         if m > 0:
-            N[0, 0] = largest_of([R[0, i] for i in range(m)])
+            for o in range(one):
+                N[o, o] = largest_of([R[0, i] for i in range(m)])
 
 
 @program(A="m n", N="one one")
-def norm_max(A: Input, N: Output, m: Size, n: Size):  # noqa: ANN201
+def norm_max(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
     """Largest absolute value."""
     R = temporary("* m")
     if n > 0:
         for i in range(m):
             R[0, i] = largest_of([largest(A[i, j]) for j in range(n)])
         if m > 0:
-            N[0, 0] = largest_of([R[0, i] for i in range(m)])
+            for o in range(one):
+                N[o, o] = largest_of([R[0, i] for i in range(m)])

@@ -8,7 +8,7 @@ __all__ = ["posv", "potrs"]
 
 
 @program(L="n n", B="n r", X="n r")
-def potrs(L: Input, B: Input, X: Output, n: Size, r: Size, depth: Size):  # noqa: ANN201 - parsed, never run
+def potrs(L: Input, B: Input, X: Output, n: Size, r: Size, depth: Size) -> None:
     """L Lᴴ X = B, L lower triangular: forward, then back substitution."""
     Y = temporary("n r")
     trsm_lower(L, B, Y, depth=depth)
@@ -16,7 +16,7 @@ def potrs(L: Input, B: Input, X: Output, n: Size, r: Size, depth: Size):  # noqa
 
 
 @program(A="n n", B="n r", X="n r")
-def posv(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size):  # noqa: ANN201 - parsed, never run
+def posv(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size) -> None:
     """A X = B, A Hermitian positive definite, by Cholesky factorization.
 
     The factor is an intermediate: its tiles are freed as back substitution passes them. Forward substitution starts

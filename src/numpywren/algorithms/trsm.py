@@ -12,7 +12,7 @@ __all__ = ["trsm_adjoint", "trsm_lower", "trsm_upper"]
 
 
 @program(A="n n", B="n r", X="n r")
-def trsm_lower(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0):  # noqa: ANN201
+def trsm_lower(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0) -> None:
     """A X = B by forward substitution, A lower triangular; `unit` is 1 where its diagonal is to be taken as ones.
 
     Blocks of `depth` rows of tiles are solved left-looking; what they explain is then taken from the rows below, all
@@ -38,7 +38,7 @@ def trsm_lower(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, uni
 
 
 @program(A="n n", B="n r", X="n r")
-def trsm_upper(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0):  # noqa: ANN201
+def trsm_upper(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0) -> None:
     """A X = B by back substitution, A upper triangular; as `trsm_lower`, from the last row to the first."""
     S = stages(B)
     for p in range(0, n, depth):
@@ -59,7 +59,7 @@ def trsm_upper(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, uni
 
 
 @program(A="n n", B="n r", X="n r")
-def trsm_adjoint(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0):  # noqa: ANN201
+def trsm_adjoint(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, unit: Size = 0) -> None:
     """Aᴴ X = B by back substitution, A lower triangular; as `trsm_upper`, with the tiles of A conjugate transposed."""
     S = stages(B)
     for p in range(0, n, depth):

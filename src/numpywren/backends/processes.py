@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, Any
 
 from numpywren.backends.backend import ENTRY, Backend
@@ -29,6 +28,11 @@ class ProcessBackend(Backend):
             raise ValueError(
                 f"workers in other processes cannot see {url}: set `store` to a file: URL, or backend to 'local'"
             )
+        if "__main__" in options.get("modules", ()):
+            raise ValueError(
+                "kernels defined in the program that was started cannot be imported by other processes: move them to "
+                "a module, or set backend to 'local'"
+            )
         super().__init__(url, options, entry)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._errors: list[IO[bytes]] = []
@@ -37,9 +41,6 @@ class ProcessBackend(Backend):
         """Start `count` more processes."""
         module = self.entry.partition(":")[0]
         command = [sys.executable, "-m", module, self.url, json.dumps(self.options)]
-        script = _main_script()
-        if script is not None and "__main__" in self.options.get("modules", ()):
-            command.append(script)
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         for _ in range(count):
@@ -85,8 +86,3 @@ class ProcessBackend(Backend):
                 return text[-2000:] or f"exit code {process.returncode}"
         return None
 
-
-def _main_script() -> str | None:
-    """File of the program that is running, for workers that need the kernels defined in it."""
-    file = getattr(sys.modules["__main__"], "__file__", None)
-    return str(Path(file).resolve()) if file is not None else None

@@ -150,7 +150,16 @@ class Run:
         self._stop_workers()
         with contextlib.suppress(ControlPlaneLostError):
             self._control().delete()
-        self._store.delete(list(self._store.list("")))
+        self._store.clear()
+
+    def pause(self) -> None:
+        """Have the workers that this client started hand back their leases and leave; the run can be resumed."""
+        self._stop_workers()
+
+    def owned_result(self) -> Any:
+        """The result of a run that is done; the run is deleted when nothing of the result is used any more."""
+        owner = Scratch(self.url)
+        return self._results(owner)
 
     def start(self) -> None:
         """Start the first worker; `wait` starts others as there is work for them."""
@@ -172,7 +181,7 @@ class Run:
         return self._record.decoded(self._modules).bind(self._record.sizes)
 
     def _space(self) -> TileSpace:
-        return TileSpace(self._record.bindings, self._store, self._record.dtype, modules=self._modules)
+        return TileSpace(self._record.bindings, self._store, self._record.dtype)
 
     def _look(self) -> Status:
         try:
@@ -286,5 +295,5 @@ def attach(url: str) -> Run:
         If there is no run there.
     """
     modules = tuple(config.get("kernels.modules"))
-    record, store = RunRecord.load(url)
+    record, store = RunRecord.load(url, modules)
     return Run(store.url, record, store, modules)

@@ -18,7 +18,7 @@ from numpywren.job.resume import roots
 from numpywren.job.run import Run
 from numpywren.job.workers import worker_options
 from numpywren.lambdapack import Program
-from numpywren.matrix import Array, Binding, Partition, Scratch, Store, create_array, open_store, scratch_url
+from numpywren.matrix import Array, Binding, Partition, Store, asarray, create_array, open_store, scratch_url
 from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["execute", "run", "start"]
@@ -139,8 +139,6 @@ def run(program: Program, *, out: str | Mapping[str, str] | None = None, **argum
     >>> np.asarray(L).diagonal()
     array([2., 2., 2.])
     """
-    from numpywren.matrix import asarray
-
     inputs: dict[str, Array] = {}
     sizes: dict[str, int] = {}
     scalars: dict[str, Any] = {}
@@ -209,7 +207,7 @@ def _places(request: Request, out: str | Mapping[str, str] | None, store: Store)
 
 def _modules(request: Request) -> tuple[str, ...]:
     """Modules that workers need for this run; this client named their kernels itself, so it trusts them."""
-    kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels}
+    kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels.values()}
     functions = {module for array in request.inputs.values() for module in array.modules}
     own = {module for module in kernels | functions if module.partition(".")[0] != "numpywren"}
     return tuple(sorted(own))
@@ -228,7 +226,3 @@ def _control(store: Store) -> str | None:
         return f"sqlite:{rest.rstrip('/')}/{identity}.sqlite"
     return str(configured)
 
-
-def owner_of(handle: Run) -> Scratch:
-    """What deletes a run when the last of its results is gone."""
-    return Scratch(handle.url)

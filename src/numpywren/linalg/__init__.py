@@ -3,6 +3,7 @@
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
+from numpywren.linalg import operators as _operators  # noqa: F401 - fills in what the operators do
 from numpywren.linalg.norms import add_diagonal as add_diagonal
 from numpywren.linalg.norms import diagonal as diagonal
 from numpywren.linalg.norms import matrix_norm as matrix_norm

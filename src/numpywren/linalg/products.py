@@ -64,10 +64,10 @@ def matmul(x1: Any, x2: Any, /) -> Request:
     splits = _splits(rows * columns, -(-A.shape[1] // max(1, A.chunks[1])))
     return Request(
         "matmul",
-        algorithms.gemm if splits == 1 else algorithms.gemm_split,
+        algorithms.gemm,
         {"A": A, "B": B},
         (Returned("C"),),
-        sizes={} if splits == 1 else {"splits": splits},
+        sizes={"splits": splits},
         vectors=frozenset({"C"} if vector else ()),
     )
 

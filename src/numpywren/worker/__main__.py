@@ -1,4 +1,4 @@
-"""``python -m numpywren.worker URL OPTIONS [SCRIPT]``: what the process backend starts."""
+"""``python -m numpywren.worker URL OPTIONS``: what the process backend starts."""
 
 from __future__ import annotations
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import runpy
 import signal
-import sys
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +32,7 @@ def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, Store, Data
     KernelNotAllowedError
         If the run's program uses kernels outside `modules`.
     """
-    record, store = RunRecord.load(url)
+    record, store = RunRecord.load(url, modules)
     program = _program(record.program, record, modules)
     return record, store, program.bind(record.sizes), open_plane(record.control_url(store))
 
@@ -66,7 +64,7 @@ def begin(url: str, options: Mapping[str, Any]) -> Worker:
     return Worker(*open_run(url, settings.modules), settings, events.publish)
 
 
-def main(url: str, options: str, script: str | None = None) -> int:
+def main(url: str, options: str) -> int:
     """Be a worker process: leave on SIGTERM and SIGINT after handing back the leases.
 
     Parameters
@@ -75,8 +73,6 @@ def main(url: str, options: str, script: str | None = None) -> int:
         The run.
     options : str
         JSON of the fields of `Settings`.
-    script : str, optional
-        File of the client's main program, imported under another name so that kernels defined in it are known.
 
     Returns
     -------
@@ -84,8 +80,6 @@ def main(url: str, options: str, script: str | None = None) -> int:
         Exit code of the process: 0, or 1 when the control plane was lost.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    if script is not None:
-        _import_main(script)
     worker = begin(url, json.loads(options))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, functools.partial(_leave, worker))
@@ -100,9 +94,3 @@ def main(url: str, options: str, script: str | None = None) -> int:
 def _leave(worker: Worker, number: int, frame: types.FrameType | None) -> None:
     worker.stop()
 
-
-def _import_main(script: str) -> None:
-    """Make the client's main program importable as ``__main__``, as `multiprocessing` does when it spawns."""
-    module = types.ModuleType("__main__")
-    module.__dict__.update(runpy.run_path(script, run_name="__mp_main__"))
-    sys.modules["__main__"] = module

@@ -7,7 +7,7 @@ them, so that a task computed twice gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ class _Evaluation:
                 return self.accumulated(list(_terms(node, 1)))
 
     def arguments(self, args: Sequence[Node | tuple[Node, ...]]) -> list[Any]:
-        return [[self.value(x) for x in arg] if isinstance(arg, tuple) else self.value(arg) for arg in args]
+        return [[self.value(x) for x in arg] if _is_list(arg) else self.value(arg) for arg in args]
 
     def accumulated(self, terms: list[tuple[Factor, Node]]) -> Array:
         """The sum of factor × term, in order, in one accumulator."""
@@ -225,10 +225,10 @@ def _call(
     shape_of: Callable[[Tile], Shape],
     shape: Shape | None,
 ) -> tuple[int, tuple[Shape, ...]]:
-    flat = [x for arg in args for x in (arg if isinstance(arg, tuple) else (arg,))]
+    flat = [x for arg in args for x in (arg if _is_list(arg) else (arg,))]
     peak, held, found = _in_turn(flat, shape_of, shape)
     each = iter(found)
-    shapes: list[Any] = [tuple(next(each) for _ in arg) if isinstance(arg, tuple) else next(each) for arg in args]
+    shapes: list[Any] = [tuple(next(each) for _ in arg) if _is_list(arg) else next(each) for arg in args]
     result = kernel.shape(*shapes, **options)
     results: tuple[Shape, ...] = (result,) if not result or isinstance(result[0], int) else tuple(result)
     # a kernel may make one copy of its largest argument to work in
@@ -248,6 +248,11 @@ def _in_turn(
         held += _elements(made)
         found.append(made)
     return peak, held, found
+
+
+def _is_list(argument: Node | tuple[Node, ...]) -> TypeGuard[tuple[Node, ...]]:
+    """Whether an argument is a list of tiles; nodes are tuples too, but of a class of their own."""
+    return type(argument) is tuple
 
 
 def _elements(shape: Shape) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpywren.control import Failure
 from numpywren.errors import NumpywrenError
-from numpywren.kernels.potrf import LeadingMinorError
+from numpywren.kernels.failures import LeadingMinorError, SingularTileError
 from numpywren.lambdapack import Task, Tile
 
 __all__ = ["failure_of"]
@@ -35,7 +35,10 @@ def failure_of(
     if isinstance(error, LeadingMinorError):
         minor = error.minor + row_offset(targets[0])
         details = {"minor": minor}
-        message = str(LeadingMinorError(minor))
+        message = f"leading minor of order {minor} is not positive: the matrix is not positive definite"
+    elif isinstance(error, SingularTileError):
+        index = error.index + row_offset(targets[0])
+        message = f"singular matrix: element ({index}, {index}) of the diagonal is zero"
     elif not isinstance(error, NumpywrenError | ValueError) or not message:
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return Failure(

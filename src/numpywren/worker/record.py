@@ -72,8 +72,14 @@ class RunRecord:
         )
 
     @classmethod
-    def load(cls, url: str) -> tuple[RunRecord, Store]:
+    def load(cls, url: str, modules: tuple[str, ...] = ()) -> tuple[RunRecord, Store]:
         """Read the record of the run at a URL.
+
+        Parameters
+        ----------
+        url : str
+        modules : tuple of str
+            Modules from which the functions of inputs may be loaded.
 
         Raises
         ------
@@ -90,14 +96,14 @@ class RunRecord:
         except NotADirectoryError as error:
             raise RunNotFoundError(f"{url} holds no run: {error}") from None
         try:
-            return cls.from_json(text), store
+            return cls.from_json(text, modules), store
         except NumpywrenError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunNotFoundError(f"{url}/run.json is damaged or no run record: {error}") from error
 
     @classmethod
-    def from_json(cls, text: str) -> RunRecord:
+    def from_json(cls, text: str, modules: tuple[str, ...] = ()) -> RunRecord:
         """Decode and check; the program stays encoded."""
         data = json.loads(text)
         if data["format"] != FORMAT:
@@ -109,7 +115,7 @@ class RunRecord:
             program=json.dumps(data["program"], separators=(",", ":"), sort_keys=True),
             sizes={str(name): int(value) for name, value in data["sizes"].items()},
             scalars={str(name): _decode_scalar(value) for name, value in data["scalars"].items()},
-            bindings={str(name): Binding.from_json(value) for name, value in data["bindings"].items()},
+            bindings={str(name): Binding.from_json(value, modules) for name, value in data["bindings"].items()},
             dtype=np.dtype(data["dtype"]),
             control=data["control"],
             check_finite=bool(data["check_finite"]),

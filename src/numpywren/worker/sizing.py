@@ -9,6 +9,7 @@ from typing import TypeAlias
 from numpywren.config import format_bytes
 from numpywren.errors import MemoryBoundError
 from numpywren.lambdapack import Dataflow, Task, Tile
+from numpywren.lambdapack.ir import Listing
 from numpywren.matrix import Partition
 from numpywren.worker.evaluate import footprint
 from numpywren.worker.record import RunRecord
@@ -139,7 +140,7 @@ def check_fits(dataflow: Dataflow, record: RunRecord, memory: int) -> None:
 
 def _has_list(value: object) -> bool:
     """Whether an expression of the program has a comprehension as an argument."""
-    if isinstance(value, Each):
+    if isinstance(value, Listing):
         return True
     parts = value if isinstance(value, tuple) else [getattr(value, slot) for slot in getattr(value, "__slots__", ())]
     return any(_has_list(part) for part in parts if not isinstance(part, str | int | float))

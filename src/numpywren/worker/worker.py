@@ -19,7 +19,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from numpywren.control import Arrival, ControlPlane, Failure, Reader
+from numpywren.control import Arrival, ControlPlane, Reader
 from numpywren.errors import ControlPlaneLostError, TileMissingError
 from numpywren.events import Event, Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
 from numpywren.kernels.threads import single_threaded_blas
@@ -111,7 +111,7 @@ class Worker:
         self.left = False
         self._record, self._store, self._dataflow, self._plane = record, store, dataflow, plane
         self._settings, self._listener = settings, listener
-        self._space = TileSpace(record.bindings, store, record.dtype, modules=settings.modules)
+        self._space = TileSpace(record.bindings, store, record.dtype)
         self._memory = TileMemory(settings.memory)
         inputs = frozenset(m.name for m in dataflow.program.matrices if m.role == "input")
         self._counted = frozenset(m.name for m in dataflow.program.matrices if m.role == "temporary")
@@ -388,7 +388,8 @@ class Worker:
                 return
             if not self._giving_up():
                 logger.debug("task %s failed", task.id, exc_info=error)
-                self._plane.stop(failure_of(error, task, self._dataflow.writes(task), self._sizes.row_offset, self.name))
+                targets = self._dataflow.writes(task)
+                self._plane.stop(failure_of(error, task, targets, self._sizes.row_offset, self.name))
                 self._end("failed")
         except ControlPlaneLostError as lost:
             self._lose(lost)
