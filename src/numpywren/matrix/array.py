@@ -81,6 +81,11 @@ class Array(Arithmetic):
         return self._turned(self._source.layout.chunks)
 
     @property
+    def stored_chunks(self) -> tuple[int, ...]:
+        """Shape of the pieces in which it is best read: tiles, or the chunks in which somebody else stored it."""
+        return self._turned(self._source.stored_chunks)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the numbers: float32, float64, complex64 or complex128."""
         return self._source.layout.dtype
@@ -206,10 +211,20 @@ class Array(Arithmetic):
         found = self._turned_array(self._source.read(self._turned(tuple(region))))
         return np.conjugate(found) if self._conjugated else found
 
-    def read_tile(
+    def read_tile(self, index: Sequence[int], partitions: Sequence[Partition] | None = None) -> np.ndarray:
+        """One tile of a cut into tiles; zeros if it was never written. See `find_tile`."""
+        found = self.find_tile(index, partitions)
+        if found is None:
+            cut = self.partitions if partitions is None else partitions
+            shape = [part.size(place) for part, place in zip(cut, index, strict=True)]
+            found = np.zeros(shape, self.dtype, order="F")
+            found.flags.writeable = False
+        return found
+
+    def find_tile(
         self, index: Sequence[int], partitions: Sequence[Partition] | None = None, name: str | None = None
     ) -> np.ndarray | None:
-        """One tile of a cut into tiles.
+        """One tile of a cut into tiles, if it was written.
 
         Parameters
         ----------
@@ -222,7 +237,12 @@ class Array(Arithmetic):
         Returns
         -------
         ndarray or None
-            Column-major and read-only. None if the tile is one that is stored by itself and was never written: zeros.
+            Column-major and read-only. None if the tile is one that is stored by itself and was never written.
+
+        Raises
+        ------
+        TileDamagedError
+            If its bytes are not those that were written.
         """
         own = self.partitions
         if partitions is None or tuple(partitions) == own:
@@ -233,7 +253,9 @@ class Array(Arithmetic):
         else:
             cut = zip(partitions, index, strict=True)
             tile = self._turned_array(self._source.read(self._turned(tuple(part.slice(place) for part, place in cut))))
-        tile = np.conjugate(tile) if self._conjugated else tile
+        if self._conjugated:
+            turned = column_major(tile, self.dtype)
+            tile = np.conjugate(turned, out=None if turned is tile else turned)
         tile = column_major(tile, self.dtype)
         tile.flags.writeable = False
         return tile

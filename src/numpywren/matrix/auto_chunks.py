@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["auto_chunk", "auto_chunks", "tile_chunks"]
+import math
+
+__all__ = ["auto_chunk", "auto_chunks", "slab_shape", "tile_chunks"]
 
 SMALLEST, LARGEST = 512, 2048
 #: Tiles wanted along a dimension, so that an algorithm has something to do in parallel.
 TILES_WANTED = 8
 #: Tile lengths are multiples of this, the unit in which kernels unroll and memory is paged.
 MULTIPLE = 64
+#: Bytes that a copy may hold at once, where tiles are smaller than that.
+SLAB_BYTES = 256 << 20
 
 
 def auto_chunk(n_rows: int, n_cols: int, itemsize: int) -> tuple[int, int]:
@@ -67,8 +71,27 @@ def tile_chunks(shape: tuple[int, ...], stored: tuple[int, ...], itemsize: int) 
 
 
 def _cut(length: int, stored: int, wanted: int) -> int:
+    if wanted >= length:
+        return max(1, length)
     if wanted == 1 or stored > 2 * wanted:
         return wanted
     if 2 * stored >= wanted:
-        return max(1, min(stored, length))
+        return min(stored, length)
     return stored * (wanted // stored)
+
+
+def slab_shape(tile: tuple[int, ...], pieces: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """How much to read at once when tiles are filled from longer pieces, so that few pieces are read twice.
+
+    A whole number of tiles along each dimension, as many as a piece spans, but no more than memory allows.
+
+    Examples
+    --------
+    >>> slab_shape((1000, 1000), (10, 100_000), 8)
+    (1000, 25000)
+    """
+    counts = [-(-piece // length) for piece, length in zip(pieces, tile, strict=True)]
+    while max(counts) > 1 and math.prod(tile) * math.prod(counts) * itemsize > SLAB_BYTES:
+        longest = counts.index(max(counts))
+        counts[longest] = -(-counts[longest] // 2)
+    return tuple(count * length for count, length in zip(counts, tile, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from numpywren.config import config
 from numpywren.errors import NotAnArrayError
 from numpywren.matrix.array import Array
-from numpywren.matrix.auto_chunks import auto_chunks
+from numpywren.matrix.auto_chunks import auto_chunks, slab_shape
 from numpywren.matrix.dtypes import matrix_dtype
 from numpywren.matrix.functions import FunctionValues
-from numpywren.matrix.partition import tile_indices
+from numpywren.matrix.partition import grid, tile_indices
 from numpywren.matrix.scratch import new_scratch
 from numpywren.matrix.sources import Identity, StoredChunks, Zeros, open_source
 from numpywren.matrix.store import Store, open_store, same_place
@@ -95,7 +96,7 @@ def asarray(x: Any, /, *, chunks: Any = "auto", dtype: Any = None) -> Array:
     layout = Layout(shape, normal_chunks(chunks, shape, found), found)
     store, owner = new_scratch()
     target = StoredChunks(store, layout)
-    _write(target, lambda region: np.asarray(values[region]))
+    _write(target, lambda region: np.asarray(values[region]), _piece_of(values))
     return Array(target, owner=owner)
 
 
@@ -217,19 +218,32 @@ def save(array: Array, url: str | Path, chunks: Any = None, *, overwrite: bool =
     layout = Layout(shape, array.chunks if chunks is None else normal_chunks(chunks, shape, dtype), dtype)
     _make_room(store, overwrite=overwrite)
     target = StoredChunks(store, layout)
-    _write(target, array.read_region)
+    _write(target, array.read_region, array.stored_chunks)
     return Array(target)
 
 
-def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray]) -> None:
-    """Store an array tile by tile; what was stored of it goes again if that fails."""
-    parts = Array(target).partitions
+def _piece_of(values: Any) -> tuple[int, ...]:
+    """Shape of the pieces in which something like an array is best read."""
+    if isinstance(values, Array):
+        return values.stored_chunks
+    found = getattr(values, "chunks", None) or (1,) * values.ndim
+    return tuple(int(piece[0] if isinstance(piece, tuple) and piece else piece or 1) for piece in found)
+
+
+def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray], pieces: tuple[int, ...]) -> None:
+    """Store an array slab by slab; what was stored of it goes again if that fails."""
+    parts, layout = Array(target).partitions, target.layout
+    slabs = grid(layout.shape, slab_shape(layout.chunks, pieces, layout.dtype.itemsize))
     try:
-        for index in tile_indices(parts):
-            tile = read(tuple(part.slice(place) for part, place in zip(parts, index, strict=True)))
-            target.write_tile(index, tile.astype(target.layout.dtype, copy=False))
+        for place in tile_indices(slabs):
+            lies = tuple(slab.slice(number) for slab, number in zip(slabs, place, strict=True))
+            slab = read(lies)
+            for index in product(*(part.touching(s.start, s.stop) for part, s in zip(parts, lies, strict=True))):
+                region = (part.slice(number) for part, number in zip(parts, index, strict=True))
+                inner = tuple(slice(r.start - s.start, r.stop - s.start) for r, s in zip(region, lies, strict=True))
+                target.write_tile(index, slab[inner].astype(layout.dtype, copy=False))
         # Last, so that a copy that was cut short is no array.
-        target.store.put(METADATA_KEY, encode_layout(target.layout))
+        target.store.put(METADATA_KEY, encode_layout(layout))
     except BaseException:
         target.store.delete(array_keys(list(target.store.list())))
         target.store.prune()

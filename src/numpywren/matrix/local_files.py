@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["LocalFiles", "open_file"]
+
+#: What obstore calls the file that becomes a chunk or its metadata, until it is whole; a killed process leaves it.
+_STAGED = re.compile(r"(zarr\.json|\d+|.+\.npy)#\d+")
 
 
 class LocalFiles(Store):
@@ -86,7 +90,9 @@ class LocalFiles(Store):
             raise store_error("delete", self.url, error) from error
 
     def prune(self) -> None:  # noqa: D102 (inherited)
-        for folder, _, _ in os.walk(self.folder, topdown=False):
+        for folder, _, files in os.walk(self.folder, topdown=False):
+            for name in filter(_STAGED.fullmatch, files):
+                Path(folder, name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # not empty
                 Path(folder).rmdir()
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numpywren.config import format_bytes
 from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, TileMissingError
 from numpywren.matrix.auto_chunks import tile_chunks
 from numpywren.matrix.dtypes import DTYPES, matrix_dtype
 from numpywren.matrix.partition import grid
 from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import CHECKSUM_BYTES, column_major, damaged, decode_chunk, encode_chunk
-from numpywren.matrix.zarr_format import METADATA_KEY, Layout, chunk_index, chunk_key, decode_layout
+from numpywren.matrix.zarr_format import LARGEST_METADATA, METADATA_KEY, Layout, chunk_index, chunk_key, decode_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from numpywren.matrix.store import Store
 
 __all__ = ["Identity", "Source", "StoredChunks", "ZarrArray", "Zeros", "open_source"]
+
+#: Bytes of a chunk beyond which an array that somebody else stored is refused.
+LARGEST_CHUNK = 8 << 30
 
 
 class Source(ABC):
@@ -37,6 +41,8 @@ class Source(ABC):
         Shape, tile shape and type.
     url : str or None
         Where it is stored; None if it is not.
+    stored_chunks : tuple of int
+        Shape of the pieces in which it is best read; default: tiles.
     description : str
         What it is if it is not stored.
     modules : tuple of str
@@ -50,6 +56,10 @@ class Source(ABC):
     description: str = ""
     owner: Scratch | None = None
     modules: tuple[str, ...] = ()
+
+    @property
+    def stored_chunks(self) -> tuple[int, ...]:  # noqa: D102 (with the class)
+        return self.layout.chunks
 
     @abstractmethod
     def read(self, region: tuple[slice, ...]) -> np.ndarray:
@@ -193,8 +203,19 @@ class ZarrArray(Source):
             dtype = matrix_dtype(array.dtype)
         except TypeError as error:
             raise TypeError(f"{self.url}: {error}") from None
-        stored = tuple(int(length) for length in array.chunks)
-        return Layout(shape, tuple(max(1, c) for c in tile_chunks(shape, stored, dtype.itemsize)), dtype)
+        stored = tuple(max(1, int(length)) for length in array.chunks)
+        nbytes = math.prod(stored) * array.dtype.itemsize
+        if nbytes > LARGEST_CHUNK:
+            raise NotAnArrayError(
+                f"{self.url} is stored in chunks of {format_bytes(nbytes)}, each to be read as a whole; "
+                f"{format_bytes(LARGEST_CHUNK)} is the most: store it in smaller chunks"
+            )
+        return Layout(shape, tile_chunks(shape, stored, dtype.itemsize), dtype)
+
+    @property
+    def stored_chunks(self) -> tuple[int, ...]:  # noqa: D102 (inherited)
+        array = self._array()
+        return tuple(max(1, int(length)) for length in array.shards or array.chunks)
 
     def read(self, region: tuple[slice, ...]) -> np.ndarray:  # noqa: D102 (inherited)
         array = self._array()
@@ -275,7 +296,9 @@ def open_source(url: str | Path) -> Source:
     """
     store = open_store(url)
     try:
-        layout = decode_layout(store.get(METADATA_KEY, at_most=8 << 20), store.url)
+        layout = decode_layout(store.get(METADATA_KEY, at_most=LARGEST_METADATA), store.url)
+    except TileDamagedError as error:
+        raise NotAnArrayError(f"{error}: the metadata of an array are smaller") from None
     except TileMissingError:
         if not store.exists(".zarray"):
             raise NotAnArrayError(f"{store.url} holds no Zarr array; {store.contents()}") from None

@@ -154,7 +154,7 @@ class TileSpace:
     def _read_array(self, tile: Tile, binding: Binding) -> np.ndarray:
         array, index = binding.array, self._position(tile, binding)
         assert array is not None
-        value = array.read_tile(index, binding.cut, _shown(tile))
+        value = array.find_tile(index, binding.cut, _shown(tile))
         if value is None:
             if binding.role == "output":
                 raise _missing(tile, f"{array.url}", None)

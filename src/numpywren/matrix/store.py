@@ -41,6 +41,8 @@ _REMEDIES: dict[int, str] = {
     errno.EACCES: "grant this user access to that place, or choose another",
     errno.EPERM: "grant this user access to that place, or choose another",
     errno.EROFS: "the file system is read-only: choose another place",
+    errno.ENOTDIR: "a part of the path is a file: choose another place",
+    errno.EEXIST: "a part of the path is a file: choose another place",
     errno.ENAMETOOLONG: "choose a shorter path",
 }
 
@@ -206,7 +208,7 @@ class Store:
         return True
 
     def prune(self) -> None:
-        """Remove folders that hold nothing, where a store has such things."""
+        """Remove what deleted keys leave behind: empty folders, and files that were never completed."""
 
     def contents(self) -> str:
         """What is there, in words, for messages."""

@@ -17,11 +17,29 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["METADATA_KEY", "Layout", "array_keys", "chunk_index", "chunk_key", "decode_layout", "encode_layout"]
+__all__ = [
+    "LARGEST_METADATA",
+    "METADATA_KEY",
+    "Layout",
+    "array_keys",
+    "chunk_index",
+    "chunk_key",
+    "decode_layout",
+    "encode_layout",
+]
+    "LARGEST_METADATA",
+    "METADATA_KEY",
+    "Layout",
+    "array_keys",
+    "chunk_index",
+    "chunk_key",
+    "decode_layout",
+    "encode_layout",
+]
 
 METADATA_KEY = "zarr.json"
-#: Metadata larger than this is not looked at.
-_LARGEST = 8 << 20
+#: Bytes of metadata beyond which they are not looked at.
+LARGEST_METADATA = 8 << 20
 #: Sizes beyond this no store can hold; refusing them keeps arithmetic on sizes exact everywhere.
 _LONGEST = 2**53
 _MOST_DIMENSIONS = 32
@@ -94,11 +112,8 @@ def decode_layout(data: Buffer, url: str) -> Layout | None:
     NotAnArrayError
         If the metadata are no Zarr v3 array's.
     """
-    view = memoryview(data)
-    if view.nbytes > _LARGEST:
-        raise NotAnArrayError(f"{url}/{METADATA_KEY} has {view.nbytes} bytes; the metadata of an array are smaller")
     try:
-        found = json.loads(bytes(view))
+        found = json.loads(bytes(memoryview(data)))
     except (ValueError, RecursionError) as error:
         raise NotAnArrayError(f"{url}/{METADATA_KEY} is not JSON ({error}), so it describes no array") from None
     if not isinstance(found, dict) or found.get("zarr_format") != 3 or found.get("node_type") != "array":
