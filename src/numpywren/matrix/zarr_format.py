@@ -27,15 +27,6 @@ __all__ = [
     "decode_layout",
     "encode_layout",
 ]
-    "LARGEST_METADATA",
-    "METADATA_KEY",
-    "Layout",
-    "array_keys",
-    "chunk_index",
-    "chunk_key",
-    "decode_layout",
-    "encode_layout",
-]
 
 METADATA_KEY = "zarr.json"
 #: Bytes of metadata beyond which they are not looked at.
