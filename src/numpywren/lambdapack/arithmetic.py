@@ -55,9 +55,9 @@ def log2(number: int) -> int:
 
 
 def positive(step: int) -> int:
-    """`step`, if a range can go up by it."""
+    """`step`, if a range can advance by it."""
     if step <= 0:
-        raise ValueError(f"a range goes up by {step}; its step must be at least 1")
+        raise ValueError(f"a range advances by {step}; its step must be at least 1, or be written with a minus sign")
     return step
 
 

@@ -95,8 +95,7 @@ def holds(condition: Condition, environment: Environment) -> bool:
 def span_of(loop: Loop, environment: Environment) -> range:
     """Values that a loop runs through."""
     step = evaluate(loop.step, environment)
-    if not loop.descending:
-        arithmetic.positive(step)
+    arithmetic.positive(-step if loop.descending else step)
     return range(evaluate(loop.start, environment), evaluate(loop.stop, environment), step)
 
 

@@ -153,7 +153,7 @@ Condition: TypeAlias = Compare | Junction | Not
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """``for variable in range(start, stop, step)``; `step` is positive, or a negative literal."""
+    """``for variable in range(start, stop, step)``; `step` is positive, or written with a minus sign."""
 
     variable: str
     start: Index
@@ -164,7 +164,7 @@ class Loop:
     @property
     def descending(self) -> bool:
         """Whether the variable counts down."""
-        return isinstance(self.step, Int) and self.step.value < 0
+        return isinstance(self.step, Negative) or (isinstance(self.step, Int) and self.step.value < 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,11 +152,11 @@ class Program:
         if found is None:
             found = Dataflow(self, dict(zip(self.sizes, values, strict=True)))
             for loop in self._fixed_steps:
-                step = evaluate(loop.step, found.sizes)
+                step = evaluate(loop.step, found.sizes) * (-1 if loop.descending else 1)
                 if step <= 0:
                     raise ValueError(
                         f"program {self.name} cannot run with {shown(found.sizes)}: the loop over"
-                        f" {loop.variable!r} goes up in steps of {step}"
+                        f" {loop.variable!r} advances by {step}"
                     )
             if len(flows) >= MOST_FLOWS:
                 flows.clear()

@@ -28,6 +28,7 @@ from numpywren.lambdapack.ir import (
     Listing,
     Loop,
     Minus,
+    Negative,
     Scaled,
     Statement,
     Sum,
@@ -68,9 +69,13 @@ class Writer:
         index = self.arithmetic.index
         step = None
         if loop.step != Int(1):
-            step = index(loop.step)
-            if not loop.descending and not is_positive(loop.step):
-                step = invoke("positive", step)
+            if isinstance(loop.step, Negative):
+                step = invoke("positive", index(loop.step.operand))
+                step = ast.UnaryOp(ast.USub(), step, lineno=1, col_offset=0)
+            else:
+                step = index(loop.step)
+                if not loop.descending and not is_positive(loop.step):
+                    step = invoke("positive", step)
         start, stop = index(loop.start), index(loop.stop)
         return codegen.loop(self.variable(loop.variable), start, stop, step, body())
 
