@@ -80,9 +80,16 @@ ROUTINES = {
 def test_routine_releases_the_gil(tiles, name, letter):
     n, a, t = tiles[letter]
     out = np.asfortranarray(np.eye(n, dtype=a.dtype))
-    assert {*ROUTINES} == {*blas.__all__, *lapack.__all__}, "a routine without a test here"
+    assert {*ROUTINES, "lacpy"} == {*blas.__all__, *lapack.__all__}, "a routine without a test here"
     with single_threaded_blas():
         assert not held_the_gil(lambda: ROUTINES[name](letter, n, a, t, out))
+
+
+def test_lacpy_releases_the_gil():
+    # It does no arithmetic, so a call that takes long enough to measure needs a large matrix.
+    a = np.ones((5000, 4000), dtype=np.float32, order="F")
+    out = np.empty_like(a)
+    assert not held_the_gil(lambda: lapack.lacpy("s", "A", *a.shape, address(a), 5000, address(out), 5000))
 
 
 def test_the_measure_notices_a_held_gil():

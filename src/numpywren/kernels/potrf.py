@@ -7,16 +7,14 @@ import numpy as np
 from numpywren.kernels import blas, lapack
 from numpywren.kernels.capsule import LETTERS, Address, NDArray, address, common_dtype
 from numpywren.kernels.failures import LeadingMinorError
-from numpywren.kernels.layout import Shape
+from numpywren.kernels.layout import Shape, operand
 from numpywren.kernels.triangular import Triangle, halves, solve_right
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["potrf"]
 
 #: Order of the diagonal blocks that are left to LAPACK.
-_SMALL = 128
-#: Columns copied at a time: few enough that little above the diagonal is touched, many enough to run at memory's speed.
-_PANEL = 64
+_SMALL = 256
 
 
 def _shape(a: Shape) -> Shape:
@@ -89,8 +87,9 @@ def _lower_copy(a: NDArray, dtype: np.dtype[np.generic]) -> NDArray:
     """Return a fresh column-major copy of the lower triangle, with zeros above it."""
     n = a.shape[0]
     copy = np.zeros((n, n), dtype=dtype, order="F")
-    for start in range(0, n, _PANEL):
-        stop = min(start + _PANEL, n)
-        copy[start:stop, start:stop] = np.tril(a[start:stop, start:stop])
-        copy[stop:, start:stop] = a[stop:, start:stop]
+    if n:
+        x = operand(a, dtype)
+        if x.trans == "T":
+            x = operand(np.asfortranarray(a), dtype)
+        lapack.lacpy(LETTERS[dtype], "L", n, n, x.where, x.ld, address(copy), n)
     return copy
