@@ -45,6 +45,7 @@ def processes(count=2, lease=1.0):
         yield
 
 
+@contextlib.contextmanager
 def client(url_of_matrix, store):
     """A client process that factors a stored matrix with workers of its own, and prints the run's URL first."""
     code = (
@@ -55,8 +56,9 @@ def client(url_of_matrix, store):
         "run.wait(progress=False)\n"
         "print('done', flush=True)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, url_of_matrix, store], stdout=subprocess.PIPE, text=True)
-    return process, process.stdout.readline().strip()
+    command = [sys.executable, "-c", code, url_of_matrix, store]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process, process.stdout.readline().strip()
 
 
 def sleep_a_moment(longest, seed):

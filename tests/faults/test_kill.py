@@ -55,10 +55,9 @@ def test_kill_any_worker_at_any_moment(stored, wanted, seed):
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(4 * ROUNDS))
 def test_kill_the_client_and_resume_elsewhere(stored, wanted, tmp_path, seed):
-    process, url = client(stored.url, str(tmp_path / "scratch"))
-    sleep_a_moment(0.5, seed)
-    process.kill()
-    process.wait()
+    with client(stored.url, str(tmp_path / "scratch")) as (process, url):
+        sleep_a_moment(0.5, seed)
+        process.kill()
     run = nw.attach(url)
     before = set(digests(run))
     written = []
@@ -156,8 +155,7 @@ def test_ctrl_c_says_how_to_resume(stored, tmp_path):
         text=True,
     )
     process.stdout.readline()
-    runs = tmp_path / "other" / "runs"
-    while not (runs.exists() and any((path / "control.sqlite").exists() for path in runs.iterdir())):
+    while not list((tmp_path / "other" / "runs").glob("*/out/L/c/0/0")):
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()

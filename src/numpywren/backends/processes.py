@@ -18,6 +18,8 @@ __all__ = ["ProcessBackend"]
 
 #: Seconds that workers get to hand back their leases before they are killed.
 GRACE_S = 10.0
+#: How much of what a failed worker wrote is told.
+TROUBLE_CHARACTERS = 2000
 
 
 class ProcessBackend(Backend):
@@ -34,8 +36,8 @@ class ProcessBackend(Backend):
                 "a module, or set backend to 'local'"
             )
         super().__init__(url, options, entry)
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._errors: list[IO[bytes]] = []
+        self._alive: dict[subprocess.Popen[bytes], IO[bytes]] = {}
+        self._trouble: str | None = None
 
     def start(self, count: int) -> None:
         """Start `count` more processes."""
@@ -44,45 +46,44 @@ class ProcessBackend(Backend):
         environment = dict(os.environ)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         for _ in range(count):
-            errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
-            self._errors.append(errors)
-            self._processes.append(
-                subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, env=environment)
-            )
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, env=environment)
+            self._alive[process] = errors
 
     def alive(self) -> int:
         """How many have not ended."""
-        return sum(process.poll() is None for process in self._processes)
+        for process in [process for process in self._alive if process.poll() is not None]:
+            with self._alive.pop(process) as errors:
+                if process.returncode != 0:
+                    errors.seek(0)
+                    text = errors.read().decode(errors="replace").strip()
+                    self._trouble = text[-TROUBLE_CHARACTERS:] or f"exit code {process.returncode}"
+        return len(self._alive)
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a process ends, or for `timeout_s`."""
         before, deadline = self.alive(), time.monotonic() + timeout_s
         while self.alive() == before and time.monotonic() < deadline:
-            time.sleep(min(0.02, timeout_s))
+            time.sleep(min(0.01, timeout_s))
 
     def stop(self) -> None:
         """Ask every process to leave; kill those that do not."""
-        for process in self._processes:
+        for process in self._alive:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_S
-        for process in self._processes:
+        for process in self._alive:
             try:
                 process.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self.alive()
 
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers that are alive."""
-        return tuple(process.pid for process in self._processes if process.poll() is None)
+        return tuple(process.pid for process in self._alive if process.poll() is None)
 
     def trouble(self) -> str | None:
         """The last lines that a process which failed wrote to its standard error."""
-        for process, errors in zip(self._processes, self._errors, strict=True):
-            if process.poll():
-                errors.seek(0)
-                text = errors.read().decode(errors="replace").strip()
-                return text[-2000:] or f"exit code {process.returncode}"
-        return None
-
+        return self._trouble

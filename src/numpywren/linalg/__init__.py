@@ -3,7 +3,7 @@
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
-from numpywren.linalg import operators as _operators  # noqa: F401 - fills in what the operators do
+from numpywren.linalg import products as _products
 from numpywren.linalg.norms import add_diagonal as add_diagonal
 from numpywren.linalg.norms import diagonal as diagonal
 from numpywren.linalg.norms import matrix_norm as matrix_norm
@@ -17,3 +17,6 @@ from numpywren.linalg.solve import cho_solve as cho_solve
 from numpywren.linalg.solve import solve as solve
 from numpywren.linalg.solve import solve_triangular as solve_triangular
 from numpywren.linalg.submit import submit as submit
+from numpywren.matrix import install as _install
+
+_install(_products)

@@ -1,4 +1,4 @@
-"""Start a function without waiting for it, and the operators of `Array`."""
+"""Start a function without waiting for it."""
 
 from __future__ import annotations
 

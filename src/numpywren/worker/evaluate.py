@@ -36,7 +36,9 @@ Shape: TypeAlias = tuple[int, ...]
 Factor: TypeAlias = int | float | complex
 
 
-def evaluate(node: Node, fetch: Fetch, shapes: Sequence[Shape | None], dtype: np.dtype[Any]) -> tuple[Array, ...]:
+def evaluate(
+    node: Node, fetch: Fetch, targets: int, shape: Shape | None, dtype: np.dtype[Any]
+) -> tuple[Array, ...]:
     """The tiles that a task writes.
 
     Parameters
@@ -45,8 +47,10 @@ def evaluate(node: Node, fetch: Fetch, shapes: Sequence[Shape | None], dtype: np
         The task's expression with every index evaluated.
     fetch : callable
         Gives a tile, read-only; waits for it where it must.
-    shapes : sequence of (tuple of int or None)
-        Shapes of the targets where the program's grid fixes them. An empty sum is zeros of that shape.
+    targets : int
+        How many tiles it writes.
+    shape : tuple of int, optional
+        Shape of the first of them where the program's grid gives it; an empty sum is zeros of that shape.
     dtype : numpy.dtype
         Type of an empty sum; every other type follows from the operands.
 
@@ -58,15 +62,12 @@ def evaluate(node: Node, fetch: Fetch, shapes: Sequence[Shape | None], dtype: np
     Raises
     ------
     ValueError
-        If the expression gives another number of tiles, or other shapes, than its targets have.
+        If the expression gives another number of tiles.
     """
-    value = _Evaluation(fetch, shapes[0] if shapes else None, dtype).value(node)
+    value = _Evaluation(fetch, shape, dtype).value(node)
     results = tuple(value) if isinstance(value, tuple | list) else (value,)
-    if len(results) != len(shapes):
-        raise ValueError(f"{_name(node)} gave {len(results)} tiles for {len(shapes)} targets")
-    for result, shape in zip(results, shapes, strict=True):
-        if shape is not None and result.shape != shape:
-            raise ValueError(f"{_name(node)} gave a tile of shape {result.shape} where the grid has {shape}")
+    if len(results) != targets:
+        raise ValueError(f"{_name(node)} gave {len(results)} tiles for {targets} targets")
     return tuple(np.asfortranarray(result) for result in results)
 
 

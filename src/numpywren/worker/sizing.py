@@ -65,6 +65,15 @@ class TaskSizes:
             self._shapes[key] = known
         return known
 
+    def exact_shape(self, tile: Tile) -> Shape | None:
+        """Shape that the grid gives a tile; None where it has no letters."""
+        places = [i for i, letter in enumerate(self._matrices[tile.matrix].grid) if letter != "*"][-2:]
+        if not places:
+            return None
+        grid = self._matrices[tile.matrix].grid
+        shape = tuple(self._letters[grid[i]].size(tile.index[i]) for i in places)
+        return (*shape, 1) if len(shape) == 1 and self._is_column(tile.matrix) else shape
+
     def _is_column(self, matrix: str) -> bool:
         binding = self._record.bindings.get(matrix)
         return binding is not None and binding.column

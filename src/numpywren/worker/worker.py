@@ -317,8 +317,8 @@ class Worker:
         try:
             node = self._dataflow.expression(task, self._record.scalars)
             targets = self._dataflow.writes(task)
-            shapes = [self._space.shape(tile) for tile in targets]
-            results = evaluate(node, claimed.tiles.fetch, shapes, self._record.dtype)
+            shape = self._sizes.exact_shape(targets[0])
+            results = evaluate(node, claimed.tiles.fetch, len(targets), shape, self._record.dtype)
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
             self._memory.withdraw(promised)
             self._failed(task, error)
