@@ -109,12 +109,14 @@ def open_file(rest: str) -> Store:
     Raises
     ------
     ValueError
-        If the URL names another machine.
+        If the URL names another machine, or the path has control characters.
     """
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         if host not in ("", "localhost"):
             raise ValueError(f"'file:{rest}' names the machine {host!r}; a file on this one is written file:///path")
         rest = slash + path
+    if not unquote(rest).isprintable():  # obstore refuses control characters
+        raise ValueError(f"the path in {'file:' + rest!r} has control characters; choose one without")
     path = os.path.abspath(os.path.expanduser(unquote(rest)))  # noqa: PTH100, PTH111 (no links followed, ".." removed)
     return LocalFiles(f"file://{quote(path)}", _root(), path)
