@@ -185,7 +185,10 @@ def test_unknown_schemes_are_refused_with_those_known():
         open_store("gopher://example/x")
 
 
-@pytest.mark.parametrize("url", ["file://elsewhere/x", "tab\there", "file:/nul%00/x", "memory:", "memory://", "", "memory:a/../b"])
+NOWHERE = ["file://elsewhere/x", "tab\there", "file:/nul%00/x", "memory:", "memory://", "", "memory:a/../b"]
+
+
+@pytest.mark.parametrize("url", NOWHERE)
 def test_urls_that_mean_nothing(url):
     with pytest.raises(ValueError):
         open_store(url)

@@ -13,9 +13,8 @@ from numpywren.errors import TileDamagedError
 from numpywren.matrix.tile_format import column_major, decode_chunk, decode_npy, encode_chunk, encode_npy
 
 types = st.sampled_from([np.dtype(name) for name in DTYPES])
-arrays = types.flatmap(
-    lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9))
-)
+shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=9)
+arrays = types.flatmap(lambda dtype: hnp.arrays(dtype, shapes))
 
 
 def joined(parts):
@@ -73,6 +72,11 @@ def test_the_payload_of_a_blob_is_aligned():
     assert len(header) % 64 == 0
 
 
+def decode(form, data, chunks):
+    name = "tile A[1, 2]"
+    return decode_npy(data, name) if form == "npy" else decode_chunk(data, chunks, (7, 5), np.dtype("f8"), name)
+
+
 @pytest.mark.parametrize("form", ["chunk", "npy"])
 def test_any_flipped_bit_is_found(form):
     value = np.asfortranarray(np.random.default_rng(1).standard_normal((7, 5)))
@@ -81,10 +85,7 @@ def test_any_flipped_bit_is_found(form):
         flipped = bytearray(data)
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(TileDamagedError, match=r"^tile A\[1, 2\] is damaged"):
-            if form == "chunk":
-                decode_chunk(bytes(flipped), (8, 8), (7, 5), value.dtype, "tile A[1, 2]")
-            else:
-                decode_npy(bytes(flipped), "tile A[1, 2]")
+            decode(form, bytes(flipped), (8, 8))
 
 
 @pytest.mark.parametrize("form", ["chunk", "npy"])
@@ -93,10 +94,7 @@ def test_any_other_length_is_found(form):
     data = joined(encode_chunk(value, (7, 5), value.dtype) if form == "chunk" else encode_npy(value))
     for other in [*(data[:length] for length in range(len(data))), data + b"\0", data + data]:
         with pytest.raises(TileDamagedError):
-            if form == "chunk":
-                decode_chunk(other, (7, 5), (7, 5), value.dtype, "t")
-            else:
-                decode_npy(other, "t")
+            decode(form, other, (7, 5))
 
 
 def sealed(header, payload=b""):
