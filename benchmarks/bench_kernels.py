@@ -117,7 +117,7 @@ def measure(n: int, dtype: np.dtype[Any], repeats: int, clock: Callable[[], floa
                 start = clock()
                 call()
                 seconds[name].append(clock() - start)
-        silent = {name: min(longest_silence(call) for _ in range(3)) > 0.6 for name, (_, call) in calls.items()}
+        silent = {name: all(longest_silence(call) > 0.6 for _ in range(4)) for name, (_, call) in calls.items()}
     rates = {name: flops / max(statistics.median(seconds[name]), 1e-9) for name, (flops, _) in calls.items()}
     return [
         Row(name, n, dtype.name, rate * 1e-9, rate / rates["gemm"], GOALS.get(name), not silent[name])

@@ -23,7 +23,7 @@ def exactly(a, b):
 
 
 @pytest.mark.parametrize(("transa", "transb"), list(itertools.product("NTC", repeat=2)))
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 1, 7), (1, 9, 4), (17, 13, 29), (64, 5, 2)])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (3, 1, 7), (1, 9, 4), (17, 13, 29)])
 def test_product_in_every_layout(draw, layout, sizes, transa, transb):
     m, n, k = sizes
     a, b = draw(m, k), draw(k, n)
