@@ -10,7 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Event", "Listener", "TaskDone", "TileRead", "TileWritten", "TilesFreed", "WorkerExit", "listening", "publish"]
+__all__ = [
+    "Event",
+    "Listener",
+    "TaskDone",
+    "TileRead",
+    "TileWritten",
+    "TilesFreed",
+    "WorkerExit",
+    "listening",
+    "publish",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ PROGRAMS = [
 ]
 
 
-class Crash(Exception):
+class CrashError(Exception):
     pass
 
 
@@ -36,12 +36,12 @@ def work(dataflow, plane, existing, dice, steps):
                 assert dataflow.writer(tile) is None or tile in existing, f"{task} reads {tile}, which is not there"
             steps -= 1
             if steps == 0:
-                raise Crash
+                raise CrashError
             existing.update(dataflow.writes(task))
             done.append(task)
             steps -= 1
             if steps == 0:
-                raise Crash  # written, and nobody was told
+                raise CrashError  # written, and nobody was told
             arrivals = [
                 Arrival(
                     tile.id,
@@ -58,7 +58,11 @@ def work(dataflow, plane, existing, dice, steps):
 
 
 @settings(max_examples=80, deadline=None)
-@given(which=st.integers(0, len(PROGRAMS) - 1), seed=st.integers(0, 10_000), crashes=st.lists(st.integers(1, 60), max_size=4))
+@given(
+    which=st.integers(0, len(PROGRAMS) - 1),
+    seed=st.integers(0, 10_000),
+    crashes=st.lists(st.integers(1, 60), max_size=4),
+)
 def test_crash_anywhere_and_carry_on(which, seed, crashes):
     program, sizes = PROGRAMS[which]
     dataflow = program.bind(sizes)
@@ -70,7 +74,7 @@ def test_crash_anywhere_and_carry_on(which, seed, crashes):
         try:
             finished = work(dataflow, plane, existing, dice, steps)
             break
-        except Crash:
+        except CrashError:
             before = set(existing)
             left = remainder(dataflow, frozenset(existing))
             existing -= set(left.unread)

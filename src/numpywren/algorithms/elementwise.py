@@ -16,7 +16,7 @@ def axpby(A: Input, B: Input, C: Output, m: Size, n: Size, alpha: Scalar, beta: 
 
 @program(A="m", B="m", C="m")
 def axpby_vector(A: Input, B: Input, C: Output, m: Size, alpha: Scalar, beta: Scalar) -> None:
-    """c = alpha a + beta b for vectors."""
+    """Add vectors: c = alpha a + beta b."""
     for i in range(m):
         C[i] = alpha * A[i] + beta * B[i]
 
@@ -31,7 +31,7 @@ def scale(A: Input, C: Output, m: Size, n: Size, alpha: Scalar) -> None:
 
 @program(A="m", C="m")
 def scale_vector(A: Input, C: Output, m: Size, alpha: Scalar) -> None:
-    """c = alpha a for a vector."""
+    """Scale a vector: c = alpha a."""
     for i in range(m):
         C[i] = alpha * A[i]
 

@@ -23,10 +23,10 @@ def gemm(A: Input, B: Input, C: Output, m: Size, k: Size, n: Size, splits: Size 
     for i in range(m):
         for j in range(n):
             if splits <= 1:
-                C[i, j] = sum(A[i, l] @ B[l, j] for l in range(k))
+                C[i, j] = sum(A[i, q] @ B[q, j] for q in range(k))
             else:
                 for s in range(splits):
-                    P[0, s, i, j] = sum(A[i, l] @ B[l, j] for l in range(s * k // splits, (s + 1) * k // splits))
+                    P[0, s, i, j] = sum(A[i, q] @ B[q, j] for q in range(s * k // splits, (s + 1) * k // splits))
                 for level in range(log2(splits)):
                     for s in range(0, splits, 2 ** (level + 1)):
                         if s > 0 or level + 1 < log2(splits):

@@ -44,7 +44,7 @@ def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[C
     for kind in ("runs", "arrays"):
         for entry in store.entries(f"{kind}/"):
             place = "/".join(entry.key.split("/")[:2])
-            newest[place] = max(newest.get(place, 0.0), entry.modified)
+            newest[place] = max(newest.get(place, 0.0), entry.modified_s)
             sizes[place] = sizes.get(place, 0) + entry.nbytes
             keys.setdefault(place, []).append(entry.key)
     now = time.time()

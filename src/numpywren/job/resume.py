@@ -92,9 +92,7 @@ def _tasks_left(dataflow: Dataflow, existing: Collection[Tile], temporary: Colle
     return left
 
 
-def _state(
-    dataflow: Dataflow, task: Task, existing: Collection[Tile], left: Collection[Task]
-) -> TaskState:
+def _state(dataflow: Dataflow, task: Task, existing: Collection[Tile], left: Collection[Task]) -> TaskState:
     needed = [tile for tile in dataflow.reads(task) if dataflow.writer(tile) is not None]
     arrived = tuple(tile.id for tile in needed if tile in existing and _writer_done(dataflow, tile, left))
     return TaskState(task.id, len(needed), dataflow.priority(task), arrived)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import time
+from collections import namedtuple
 from typing import Any
 
 from numpywren.autoscaler import workers_wanted
@@ -19,7 +19,7 @@ from numpywren.job.resume import remainder
 from numpywren.job.workers import worker_options, workers_max
 from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Scratch, Store, TileSpace
-from numpywren.worker import RunRecord, check_fits, open_run
+from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["Run", "attach"]
 
@@ -233,7 +233,8 @@ class Run:
         values = [self._value(one, owner) for one in returned]
         if len(values) == 1:
             return values[0]
-        kind = collections.namedtuple(self._record.result["type"], self._record.result["fields"])  # noqa: PYI024
+        # a type made at run time, as attach() must give what the function gave in the client that called it
+        kind = namedtuple(self._record.result["type"], self._record.result["fields"])  # type: ignore[misc]  # noqa: PYI024
         return kind(*values)
 
     def _value(self, returned: Returned, owner: Scratch | None) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from numpywren.version import __version__
 from numpywren.config import config
 from numpywren.control import open_plane
 from numpywren.errors import NumpywrenError
@@ -19,6 +18,7 @@ from numpywren.job.run import Run
 from numpywren.job.workers import worker_options
 from numpywren.lambdapack import Program
 from numpywren.matrix import Array, Binding, Partition, Store, asarray, create_array, open_store, scratch_url
+from numpywren.version import __version__
 from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["execute", "run", "start"]
@@ -71,7 +71,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
             "type": "".join(part.capitalize() for part in request.name.split("_")) + "Result",
             "fields": list(request.fields),
         },
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         version=__version__,
         name=request.name,
     )
@@ -225,4 +225,3 @@ def _control(store: Store) -> str | None:
     if scheme == "sqlite":
         return f"sqlite:{rest.rstrip('/')}/{identity}.sqlite"
     return str(configured)
-

@@ -1,9 +1,9 @@
 """Linear algebra on arrays of tiles, with the names and meanings of NumPy, SciPy and the array API standard."""
 
+from numpywren.linalg import products as _products
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
-from numpywren.linalg import products as _products
 from numpywren.linalg.norms import add_diagonal as add_diagonal
 from numpywren.linalg.norms import diagonal as diagonal
 from numpywren.linalg.norms import matrix_norm as matrix_norm

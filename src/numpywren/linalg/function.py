@@ -31,6 +31,7 @@ class Function(Generic[P, R]):
         functools.update_wrapper(self, build)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function and wait for its result."""
         result: R = execute(self._build(*args, **kwargs))
         return result
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
+from numpywren.lambdapack import Program
 from numpywren.linalg.arguments import matrix
 from numpywren.linalg.function import function
 from numpywren.matrix import Array, Partition, asarray
@@ -21,7 +22,7 @@ _ONE = {"one": Partition(1, 1)}
 
 def _norm(name: str, x: Any, ord: Any) -> Request:  # noqa: A002 - NumPy's name
     A = matrix(name, "x", x)
-    programs = {"fro": algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_inf}
+    programs: dict[Any, Program] = {"fro": algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_inf}
     program = programs.get("fro" if ord is None else ord)
     if program is None:
         raise ValueError(f"{name} got ord={ord!r}; it knows 'fro', 1 and inf")
@@ -84,8 +85,8 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
         return _norm("norm", A, ord)
     if A.ndim != 1:
         raise ValueError(f"norm got an array of shape {A.shape}; it must be a vector or a matrix")
-    programs = {2: algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_max}
-    program = programs.get(2 if ord is None else ord)  # type: ignore[call-overload]
+    programs: dict[Any, Program] = {2: algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_max}
+    program = programs.get(2 if ord is None else ord)
     if program is None:
         raise ValueError(f"norm got ord={ord!r} for a vector; it knows 1, 2 and inf")
     return Request("norm", program, {"A": A}, (Returned("N", scalar=True, real=True),), cuts=_ONE)
@@ -124,7 +125,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Request:
     )
 
 
-@function(np.number)
+@function(np.generic)  # type: ignore[type-abstract]
 def trace(x: Any, /, *, offset: int = 0) -> Request:
     """Sum of a diagonal of a matrix.
 

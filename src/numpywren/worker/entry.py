@@ -86,11 +86,10 @@ def main(url: str, options: str) -> int:
     try:
         worker.run()
     except OSError as error:
-        logger.error("%s", error)  # noqa: TRY400 - the traceback would say less
+        logger.error("%s", error)
         return 1
     return 0
 
 
 def _leave(worker: Worker, number: int, frame: types.FrameType | None) -> None:
     worker.stop()
-

@@ -7,7 +7,7 @@ them, so that a task computed twice gives the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,7 @@ Shape: TypeAlias = tuple[int, ...]
 Factor: TypeAlias = int | float | complex
 
 
-def evaluate(
-    node: Node, fetch: Fetch, targets: int, shape: Shape | None, dtype: np.dtype[Any]
-) -> tuple[Array, ...]:
+def evaluate(node: Node, fetch: Fetch, targets: int, shape: Shape | None, dtype: np.dtype[Any]) -> tuple[Array, ...]:
     """The tiles that a task writes.
 
     Parameters
@@ -92,7 +90,7 @@ class _Evaluation:
                 return self.accumulated(list(_terms(node, 1)))
 
     def arguments(self, args: Sequence[Node | tuple[Node, ...]]) -> list[Any]:
-        return [[self.value(x) for x in arg] if _is_list(arg) else self.value(arg) for arg in args]
+        return [[self.value(x) for x in arg] if _is_list(arg) else self.value(cast("Node", arg)) for arg in args]
 
     def accumulated(self, terms: list[tuple[Factor, Node]]) -> Array:
         """The sum of factor × term, in order, in one accumulator."""
@@ -226,7 +224,7 @@ def _call(
     shape_of: Callable[[Tile], Shape],
     shape: Shape | None,
 ) -> tuple[int, tuple[Shape, ...]]:
-    flat = [x for arg in args for x in (arg if _is_list(arg) else (arg,))]
+    flat = [x for arg in args for x in (arg if _is_list(arg) else (cast("Node", arg),))]
     peak, held, found = _in_turn(flat, shape_of, shape)
     each = iter(found)
     shapes: list[Any] = [tuple(next(each) for _ in arg) if _is_list(arg) else next(each) for arg in args]

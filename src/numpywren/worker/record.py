@@ -16,6 +16,7 @@ import numpy as np
 from numpywren.errors import NumpywrenError, RunNotFoundError
 from numpywren.lambdapack import Kernel, Program, load_kernel
 from numpywren.matrix import Binding, Store, open_store
+from numpywren.matrix.local_files import LocalFiles
 
 __all__ = ["FORMAT", "RunRecord", "Scalar"]
 
@@ -147,8 +148,13 @@ class RunRecord:
         """URL of the run's control plane."""
         if self.control is not None:
             return self.control
-        scheme, _, rest = store.url.partition(":")
-        return f"memory:{rest}" if scheme == "memory" else f"sqlite:{store.path('control.sqlite')}"
+        if isinstance(store, LocalFiles):
+            return f"sqlite:{store.path('control.sqlite')}"
+        if store.url.startswith("memory:"):
+            return store.url
+        raise ValueError(
+            f"a run at {store.url} needs a control plane that its workers can reach: set `control` in the configuration"
+        )
 
 
 def _encode_scalar(value: Scalar) -> Any:
@@ -162,4 +168,3 @@ def _decode_scalar(value: Any) -> Scalar:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"a scalar must be a number, not {value!r}")
     return value
-

@@ -114,7 +114,7 @@ class TaskSizes:
         if not places:
             return 0
         row = places[-2] if len(places) > 1 else places[-1]
-        return self._letters[grid[row]].slice(tile.index[row]).start
+        return int(self._letters[grid[row]].slice(tile.index[row]).start)
 
     def _has_letters(self, tile: Tile) -> bool:
         return any(letter != "*" for letter in self._matrices[tile.matrix].grid)

@@ -397,4 +397,3 @@ class Worker:
     def _still_ours(self, task: Task) -> bool:
         """Whether the lease holds: a tile that another worker's success has freed is no failure."""
         return task.id in self._plane.renew(self.name, [task.id], self._settings.lease_s)
-
