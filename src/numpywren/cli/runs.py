@@ -39,7 +39,7 @@ def run(
     context: typer.Context,
     function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
     out: Annotated[str | None, typer.Option(help="Where the result goes, as in L.zarr.")] = None,
-    chunks: Annotated[int | None, typer.Option(help="Tile length for arrays that have to be cut anew.")] = None,
+    chunks: Annotated[int | None, typer.Option(help="Cut the arguments into tiles of this length.")] = None,
 ) -> None:
     """Apply a function of numpywren.linalg to stored arrays: numpywren run cholesky A.zarr --out L.zarr.
 
@@ -56,10 +56,8 @@ def run(
         typer.echo(f"numpywren run {usage(function, called)} [--out URL] [--chunks N]\n\n{inspect.getdoc(called)}")
         return
     call = parse_call(function, called, context.args)
-    setting = {} if chunks is None else {"array.chunks": chunks}
-    with nw.config.set(setting):
-        arguments = [_array(each) if isinstance(each, str) else each for each in call.positional]
-        _follow(nw.submit(called, *arguments, out=out, **call.options))
+    arguments = [_array(each, chunks) if isinstance(each, str) else each for each in call.positional]
+    _follow(nw.submit(called, *arguments, out=out, **call.options))
 
 
 def worker(
@@ -118,11 +116,13 @@ def gc(
     typer.echo(f"{len(removed)} {'would be ' if dry_run else ''}removed, {total / 1e6:.1f} MB")
 
 
-def _array(word: str) -> Any:
-    """Open an argument: a Zarr array, or a ``.npy`` file."""
+def _array(word: str, chunks: int | None) -> nw.Array:
+    """Open an argument, a Zarr array or a ``.npy`` file, and cut it anew if tiles of another length are wanted."""
     if word.endswith(".npy"):
-        return nw.asarray(np.load(word, mmap_mode="r", allow_pickle=False))
-    return nw.open(word)
+        values = np.load(word, mmap_mode="r", allow_pickle=False)
+        return nw.asarray(values, chunks="auto" if chunks is None else chunks)
+    opened = nw.open(word)
+    return opened if chunks is None else nw.asarray(opened, chunks=chunks)
 
 
 def _follow(followed: nw.Run) -> None:
