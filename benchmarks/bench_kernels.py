@@ -112,8 +112,12 @@ def measure(n: int, dtype: np.dtype[Any], repeats: int, clock: Callable[[], floa
     with single_threaded_blas():
         calls = candidates(n, dtype)
         seconds: dict[str, list[float]] = {name: [] for name in calls}
-        for _ in range(repeats):
-            for name, (_, call) in calls.items():
+        names = list(calls)
+        for repeat in range(repeats):
+            # Each round starts with another kernel, so that none always finds the memory that the same one left behind.
+            first = 3 * repeat % len(names)
+            for name in names[first:] + names[:first]:
+                call = calls[name][1]
                 start = clock()
                 call()
                 seconds[name].append(clock() - start)
