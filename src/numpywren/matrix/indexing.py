@@ -56,6 +56,8 @@ def plan_index(index: Any, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], t
         read, pick = _plan_slice(part, length) if isinstance(part, slice) else _plan_integer(part, length, len(region))
         region.append(read)
         rest.append(pick)
+    if ellipses:  # which makes NumPy answer with an array of no dimension instead of a number
+        rest.append(Ellipsis)
     return tuple(region), tuple(rest)
 
 

@@ -104,8 +104,8 @@ class Binding:
         ValueError
             If the data are no binding.
         """
-        cuts, array = data["partitions"], data["array"]
         try:
+            cuts, array = data["partitions"], data["array"]
             return cls(
                 str(data["matrix"]),
                 str(data["role"]),

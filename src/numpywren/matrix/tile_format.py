@@ -132,7 +132,8 @@ def decode_npy(data: Buffer, name: str, dtypes: Collection[str] | None = None) -
     if dtype.kind not in "biufc" or (dtypes is not None and dtype.newbyteorder("=").name not in dtypes):
         raise damaged(name, f"it is of type {dtype}, where {', '.join(dtypes or ['a number'])} was expected")
     if math.prod(shape) * dtype.itemsize != payload.nbytes - end:
-        raise damaged(name, f"it has {payload.nbytes - end} bytes of numbers where its shape is {str(shape)[:100]} of {dtype}")
+        found = payload.nbytes - end
+        raise damaged(name, f"it has {found} bytes of numbers where its shape is {str(shape)[:100]} of {dtype}")
     try:
         array = np.frombuffer(payload[end:], dtype).reshape(shape, order="F")
     except ValueError as error:  # more dimensions, or longer ones, than NumPy has
