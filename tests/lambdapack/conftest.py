@@ -18,6 +18,8 @@ def golden(request):
         # Test options of a folder are known only when pytest is started on it or above it with the folder's conftest.
         if request.config.getoption("--update-golden", default=False):
             path.write_text(text, encoding="utf-8")
-        assert path.read_text(encoding="utf-8") == text, f"if this is meant, run pytest --update-golden {path.parent.parent}"
+        assert path.read_text(encoding="utf-8") == text, (
+            f"if this is meant, run pytest --update-golden {path.parent.parent}"
+        )
 
     return compare

@@ -2,12 +2,12 @@
 
 from hypothesis import strategies as st
 
-HEAD = '''@program(A="n n", B="n", X="n n")
+HEAD = """@program(A="n n", B="n", X="n n")
 def random(A: Input, B: Input, X: Output, alpha: Scalar, d: Size):
     S = stages(A)
     T = temporary("* *")
     U = temporary("*")
-'''
+"""
 RANKS = {"A": 2, "B": 1, "X": 2, "T": 2, "U": 1, "S": 3}
 WRITTEN = ("X", "T", "U", "S")
 
@@ -84,6 +84,7 @@ class Writer:
             v, v, v, v, f"{v} + 1", f"{v} - 1", f"{v} + d", f"n - 1 - {v}", f"2 * {v}", f"2 * {v} + {w}", f"{v} // 2",
             f"{v} % 2", f"{v} + {w}", f"{v} - {w}", f"-{v}", f"min({v}, {w})", f"max({v} - 1, 0)", f"{v} + 2 ** {w}",
             f"3 * {v} - 2 * {w}", f"{v} * {w}", f"log2({v})", f"{v} // d", f"{v} * 2 ** {w}",
+            f"{v} // {w}", f"2 ** ({v} - 1)", f"(2 * {v} + 1) // 3", f"{v} - 2 * {w} + 3", f"n - {v} - {w}",
         )  # fmt: skip
 
     def range(self, names):
@@ -94,7 +95,7 @@ class Writer:
             "range(n)", f"range({v})", f"range({v} + 1, n)", f"range({v}, min({v} + d, n))", f"range(max({v} - 1, 0), n)",
             f"range({v}, n, d)", f"range(n - 1, {v}, -1)", f"range({v} + 2, {v} - 1, -2)", f"range(0, n, 2 ** {v})",
             f"range(0, n - 2 ** {v}, 2 ** ({v} + 1))", f"range({v} // 2, {v} + 1)", f"range(1, 2 * {v} + 1, 2)",
-            f"range({v}, {v} + d)", f"range(n, 0, -2)", f"range({v} % 2, n, 2)",
+            f"range({v}, {v} + d)", "range(n, 0, -2)", f"range({v} % 2, n, 2)",
         )  # fmt: skip
 
     def condition(self, names):
@@ -120,7 +121,9 @@ class Writer:
     def tile(self, names, depth):
         if not depth or self.chance(30):
             return self.access(names)
-        kind = self.pick("sum", "sum", "+", "-", "@", "scaled", "-x", ".T", ".H", "kernel", "list", "slice", "choice", "ones")
+        kind = self.pick(
+            "sum", "sum", "+", "-", "@", "scaled", "-x", ".T", ".H", "kernel", "list", "slice", "choice", "ones"
+        )
         a = self.tile(names, depth - 1)
         if kind == "sum":
             inner, text = self.clauses(names)
@@ -128,7 +131,7 @@ class Writer:
         if kind in {"+", "-", "@"}:
             return f"({a} {kind} {self.tile(names, depth - 1)})"
         if kind == "scaled":
-            return f"{self.pick('alpha', '2', '-0.5', '-alpha * 2j', f'({self.index(names)})')} * {a}"
+            return f"({self.pick('alpha', '2', '-0.5', '-alpha * 2j', f'({self.index(names)})')} * {a})"
         if kind == "list":
             inner, text = self.clauses(names)
             return f"gather([{self.tile(inner, depth - 1)}{text}])"

@@ -37,9 +37,7 @@ def scatter(a, *more): ...
 def ones(): ...
 
 
-KERNELS = {
-    found.name: found for found in (potrf, trsm, combine, gather, qr, scatter, ones)
-}
+KERNELS = {found.name: found for found in (potrf, trsm, combine, gather, qr, scatter, ones)}
 
 
 @program(A="n n", L="n n")

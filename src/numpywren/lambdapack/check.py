@@ -118,9 +118,12 @@ class Trial:
         for at, (value, limit) in enumerate(zip(tile.index, self.limits[tile.matrix], strict=True)):
             if not 0 <= value < limit:
                 letter = self.matrices[tile.matrix].grid[at]
-                room = f"from 0 to {letter}-1 = {limit - 1}" if letter != "*" else "from 0 up"
+                room = f"index {at + 1} of {tile.matrix!r} goes from 0 "
+                room += f"to {letter}-1 = {limit - 1}" if letter != "*" else "up"
+                if limit == 0:
+                    room = f"{tile.matrix!r} has no tiles"
                 verb = "writes" if written else "reads"
-                message = f"this {verb} tile {tile.id}, and index {at + 1} of {tile.matrix!r} goes {room}"
+                message = f"this {verb} tile {tile.id}, and {room}"
                 self.fail_task(
                     task, message, tile, "change the bounds of the loop, or leave it out with an `if`", written
                 )

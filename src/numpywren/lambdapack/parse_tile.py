@@ -255,7 +255,7 @@ def call(scope: Scope, node: ast.Call, targets: int) -> Call:
         options.append(Option(keyword.arg, option(scope, keyword.value)))
     check_call(scope, node, found, len(arguments), [made.name for made in options])
     if found.results != "any" and found.results != targets:
-        wanted = "several tiles" if targets == 0 else f"{targets} tile{'s' * (targets != 1)}"
+        wanted = {0: "several tiles are", 1: "1 tile is"}.get(targets, f"{targets} tiles are")
         raise scope.fail(
             node, f"kernel {name!r} gives {found.results} tile{'s' * (found.results != 1)}, and {wanted} wanted"
         )

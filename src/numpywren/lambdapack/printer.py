@@ -171,7 +171,7 @@ class Printer:
         safe = self.program.doc.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         first, *rest = safe.split("\n")
         if not rest:
-            yield f'    """{first}"""' if not first.endswith('"') else f'    """{first} """'
+            yield f'    """{first[:-1]}\\""""' if first.endswith('"') else f'    """{first}"""'
             return
         yield f'    """{first}'
         yield from (f"    {line}" if line else "" for line in rest)

@@ -445,7 +445,7 @@ def enumeration(
                 continue
             if isinstance(constraint, AtLeast):
                 parts = split(constraint.natural, variable)
-                if parts is not None and isinstance(parts[0], Int):
+                if parts is not None and isinstance(parts[0], Int) and parts[0].value:
                     slope, rest = parts[0].value, parts[1]
                     if slope == 1:
                         lowers.append(negative(rest))
@@ -455,8 +455,7 @@ def enumeration(
                         lowers.append(Negative(Binary("//", rest, Int(slope))))
                     else:
                         uppers.append(Binary("//", rest, Int(-slope)))
-                    if slope:
-                        continue
+                    continue
         left.append((constraint, involved))
     made = Enumerate(
         variable, tuple(dict.fromkeys(lowers)), tuple(dict.fromkeys(uppers)), loop.descending, origin, step
