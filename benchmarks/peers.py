@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 HERE = Path(__file__).resolve().parent
@@ -39,6 +40,8 @@ class Sample(NamedTuple):
     seconds: float
     #: How it was run, where there was a choice.
     detail: str = ""
+    #: Whatever else its process said.
+    record: Mapping[str, Any] = MappingProxyType({})
 
 
 class Missing(NamedTuple):
@@ -109,7 +112,7 @@ def in_memory(operation: str, n: int) -> Candidate:
     """NumPy's matmul or SciPy's cholesky on arrays in memory, with all cores."""
 
     def run() -> Sample | Missing:
-        return _child("in_memory", operation, str(n))
+        return child("in_memory", operation, str(n))
 
     return run
 
@@ -124,8 +127,8 @@ def dask(operation: str, n: int, chunk: int) -> Candidate:
 
     def run() -> Sample | Missing:
         if chosen:
-            return _child("dask", operation, str(n), str(chunk), chosen[0])
-        outcomes = {threads: _child("dask", operation, str(n), str(chunk), threads) for threads in ("1", "all")}
+            return child("dask", operation, str(n), str(chunk), chosen[0])
+        outcomes = {threads: child("dask", operation, str(n), str(chunk), threads) for threads in ("1", "all")}
         best: Sample | None = None
         for threads, outcome in outcomes.items():
             if isinstance(outcome, Missing):
@@ -169,14 +172,15 @@ def _build_scalapack() -> Missing | None:
     return Missing(" ".join((built.stderr or built.stdout).split())) if built.returncode else None
 
 
-def _child(*arguments: str) -> Sample | Missing:
-    """Run one peer in a fresh interpreter."""
+def child(*arguments: str, script: Path | None = None) -> Sample | Missing:
+    """Run one candidate in a fresh interpreter; its last line of output is a record in JSON."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    done = _capture([sys.executable, str(HERE / "peers.py"), "--peer", *arguments], environment, HERE)
+    command = [str(script)] if script else [str(HERE / "peers.py"), "--peer"]
+    done = _capture([sys.executable, *command, *arguments], environment, HERE)
     if isinstance(done, Missing):
         return done
     record = json.loads(done.splitlines()[-1])
-    return Missing(record["missing"]) if "missing" in record else Sample(record["seconds"], record["detail"])
+    return Missing(record["missing"]) if "missing" in record else Sample(record["seconds"], record["detail"], record)
 
 
 def _capture(command: list[str], environment: dict[str, str], folder: Path) -> str | Missing:
@@ -283,7 +287,7 @@ def _serve(arguments: list[str]) -> None:
         print(json.dumps({"missing": "Dask is not installed; pip install 'numpywren[bench]'"}))
         return
     sample = _in_memory(operation, int(n)) if peer == "in_memory" else _dask(operation, int(n), int(rest[0]), rest[1])
-    print(json.dumps(sample._asdict()))
+    print(json.dumps({"seconds": sample.seconds, "detail": sample.detail}))
 
 
 def table(results: Mapping[str, Timing | Missing], flops: float) -> str:
