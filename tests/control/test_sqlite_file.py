@@ -85,7 +85,7 @@ def test_odd_paths(tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite:", "sqlite://host/x.sqlite", "sqlite:/folder/"])
 def test_a_url_without_a_file(url):
-    with pytest.raises(ValueError, match="sqlite:/folder/file.sqlite"):
+    with pytest.raises(ValueError, match=r"write sqlite:/folder/file\.sqlite"):
         open_plane(url)
 
 
@@ -122,7 +122,9 @@ def test_deletion_is_noticed_at_the_next_call(plane, path, call, everything):
 
 
 def test_after_a_deletion_the_old_and_the_new_do_not_mix(plane, url, path):
-    """The file is deleted, its log is not; two workers hold on to the old one while another process restores."""
+    """The file is deleted, its log is not; workers hold on to the old one while another process restores."""
+    plane.restore((TaskState(f"o{i}", 0, i) for i in range(300)), {}, 300)
+    plane.close()  # so that the log begins anew, and makes no sense without the file
     idle, late = open_plane(url), open_plane(url)
     for worker in (plane, idle, late):
         worker.status()
@@ -253,6 +255,30 @@ def test_a_fork_does_not_share_the_connection(plane, url):
     assert [claim.task for claim in plane.claim("w", 5, 30.0)] == ["b"]
     assert plane.complete("w", "b", [], []).finished
     assert elsewhere("print(plane.status().state)", url).stdout.strip() == "done"
+
+
+def test_a_fork_does_not_wait_for_a_thread_of_its_parent(plane):
+    with plane._file._lock:  # as another thread would, in the middle of a call
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a child that hangs is killed by its alarm
+            signal.alarm(20)
+            os._exit(plane.status().ready)
+    assert os.waitpid(child, 0)[1] == 1 << 8  # exited, with the number of ready tasks
+
+
+def test_what_is_kept_is_what_is_in_flight(plane, path):
+    """Of what has arrived, that is; of a finished task one row is left."""
+    one, two = Reader("one", 1, 0), Reader("two", 2, 0)
+    plane.complete("w", "a", [Arrival("A", (one, two), counted=True)], [])
+    rows = "SELECT (SELECT count(*) FROM arrival), (SELECT count(*) FROM counted), (SELECT count(*) FROM task)"
+    assert plane._file.query(rows) == [(1, 1, 3)]
+    plane.complete("w", "one", [Arrival("B", (two,))], ["A"])
+    assert plane._file.query(rows) == [(0, 1, 3)]
+    plane.restore([ROOT], {}, 9)
+    plane.complete("w", "a", [Arrival("A", (two,))], [])
+    plane.complete("w", "two", [], [])
+    assert plane._file.query(rows) == [(0, 0, 2)]
 
 
 def test_a_restore_is_seen_whole_or_not_at_all(plane, url):

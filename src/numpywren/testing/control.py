@@ -277,6 +277,12 @@ class ControlPlaneContract(LeaseContract):
         assert plane.complete("w", "a", [Arrival("A", readers, counted=True)], []).freed == ()
         assert plane.complete("w", "b", [], ["A"]).freed == ("A",)
 
+    def test_a_tile_is_freed_once(self, planes: Planes) -> None:
+        """A count that was restored ends when the tile arrives again and nobody will read it."""
+        plane = begin(planes, root("a"), root("b"), total=2, left={"A": 1})
+        assert plane.complete("w", "a", [Arrival("A", (), counted=True)], []).freed == ("A",)
+        assert plane.complete("w", "b", [], ["A"]).freed == ()
+
     def test_a_tile_written_late_is_freed_again(self, planes: Planes) -> None:
         """A late worker wrote what had been deleted; what somebody still reads stays."""
         plane = begin(planes, root("a"), total=3)
