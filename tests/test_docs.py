@@ -1,12 +1,18 @@
-"""Every Python block in the README and in the documentation runs, page by page, in an empty folder."""
+"""What the documentation says is true: its Python blocks run, its links lead somewhere, its reference is complete."""
 
+import ast
+import doctest
+import importlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import numpywren
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,3 +48,32 @@ def test_readme_says_how_to_set_up_in_one_line_each():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page} links to {target}"
+
+
+def docstrings():
+    """Docstrings that hold an example, with their module."""
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ">>>" in (
+                ast.get_docstring(node) or ""
+            ):
+                yield pytest.param(module, ast.get_docstring(node), id=f"{module}:{getattr(node, 'name', '')}")
+
+
+@pytest.mark.parametrize(("module", "text"), list(docstrings()))
+def test_examples_in_docstrings_say_what_happens(module, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {**vars(importlib.import_module(module)), "np": np, "nw": numpywren}
+    example = doctest.DocTestParser().get_doctest(text, names, module, None, None)
+    said = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner.run(example, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_reference_names_every_public_function():
+    reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    public = [name for name in vars(numpywren) if not name.startswith("_") and callable(getattr(numpywren, name))]
+    named = set(re.findall(r"auto(?:function|class):: (?:[\w.]*\.)?(\w+)", reference))
+    assert sorted({*public, *numpywren.linalg.FUNCTIONS} - named) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
