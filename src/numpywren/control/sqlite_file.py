@@ -51,6 +51,17 @@ def _empty_image() -> bytes:
     return bytes(image)
 
 
+def _prepare(db: sqlite3.Connection) -> tuple[int, int]:
+    """Make a new connection's settings, and read whose file it is on and of which version."""
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application == sql.APPLICATION_ID:
+        db.execute("SELECT 1 FROM sqlite_schema").fetchall()  # read the schema now, while a lock is waited for
+    return application, version
+
+
 class PlaneFile:
     """One file that holds a run; one connection for all threads of a process, used by one of them at a time.
 
@@ -116,8 +127,8 @@ class PlaneFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._exclusive(), self._changing_folder():
             with suppress(ControlPlaneLostError), self._explaining("checking"):
-                (verdict,) = self._patiently(self._connected().execute, "PRAGMA quick_check(1)").fetchone()
-                if verdict == "ok":
+                db = self._connected()
+                if self._patiently(lambda: db.execute("PRAGMA quick_check(1)").fetchone()) == ("ok",):
                     return False
             self._refuse_foreign()
             self._disconnect()
@@ -194,10 +205,7 @@ class PlaneFile:
             check_same_thread=False,  # the lock sees to it
         )
         try:
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            (application,) = self._patiently(lambda: db.execute("PRAGMA application_id").fetchone())
-            (version,) = db.execute("PRAGMA user_version").fetchone()
+            application, version = self._patiently(_prepare, db)
             if application != sql.APPLICATION_ID:
                 raise StoreError(
                     f"{self.url} is a database of another program; choose another path for the control plane"
