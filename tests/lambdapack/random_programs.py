@@ -92,7 +92,8 @@ class Writer:
             return self.pick("range(n)", "range(0, n, d)", "range(n - 1, -1, -1)", "range(log2(n))", "range(1, n)")
         v = self.pick(*names)
         return self.pick(
-            "range(n)", f"range({v})", f"range({v} + 1, n)", f"range({v}, min({v} + d, n))", f"range(max({v} - 1, 0), n)",
+            "range(n)", f"range({v})", f"range({v} + 1, n)", f"range({v}, min({v} + d, n))",
+            f"range(max({v} - 1, 0), n)",
             f"range({v}, n, d)", f"range(n - 1, {v}, -1)", f"range({v} + 2, {v} - 1, -2)", f"range(0, n, 2 ** {v})",
             f"range(0, n - 2 ** {v}, 2 ** ({v} + 1))", f"range({v} // 2, {v} + 1)", f"range(1, 2 * {v} + 1, 2)",
             f"range({v}, {v} + d)", "range(n, 0, -2)", f"range({v} % 2, n, 2)",

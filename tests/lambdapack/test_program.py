@@ -273,7 +273,8 @@ def test_the_check_gives_up_in_time_not_in_silence():
     head = '@program(A="a b c", X="a b c d e f")\ndef p(A: Input, X: Output):\n'
     body = (
         "    for i in range(a):\n        for j in range(b):\n            for k in range(c):\n"
-        "                for u in range(d):\n                    for v in range(e):\n                        for w in range(f):\n"
+        "                for u in range(d):\n                    for v in range(e):\n"
+        "                        for w in range(f):\n"
         "                            X[i, j, k, u, v, {last}] = A[i, j, k]\n"
     )
     check(parse_text(head + body.format(last="w")))

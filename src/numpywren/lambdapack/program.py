@@ -114,9 +114,6 @@ class Program:
             f"{self.name} is a program and is not called as Python; run it with numpywren.run({self.name}, ...)"
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Program.from_json, (self.to_json(),)
-
     def bind(self, sizes: Mapping[str, int]) -> Dataflow:
         """Give every size a value.
 

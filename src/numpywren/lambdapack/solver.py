@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from numpywren.lambdapack.ir import (
     Binary,
@@ -124,6 +124,9 @@ class Plan:
 
     steps: tuple[Step, ...]
     ordered: bool
+
+
+ZERO: Final = Int(0)
 
 
 def add(left: Index, right: Index) -> Index:
@@ -239,28 +242,29 @@ def constraint_names(constraint: Constraint) -> frozenset[str]:
 
 def split(index: Index, variable: str) -> tuple[Index, Index] | None:
     """Write an expression as ``slope * variable + rest``: the two, or None if it is not linear."""
-    if index == Name(variable):
-        return Int(1), Int(0)
-    if variable not in names(index):
-        return Int(0), index
     match index:
-        case Binary("+" | "-" as op, left, right):
+        case Int():
+            return ZERO, index
+        case Name(name):
+            return (Int(1), ZERO) if name == variable else (ZERO, index)
+        case Binary(op, left, right):
             first, second = split(left, variable), split(right, variable)
             if first is None or second is None:
                 return None
-            join = add if op == "+" else subtract
-            return join(first[0], second[0]), join(first[1], second[1])
-        case Binary("*", left, right):
-            if variable in names(left):
-                left, right = right, left
-            inner = split(right, variable)
-            if variable in names(left) or inner is None:
-                return None
-            return multiply(left, inner[0]), multiply(left, inner[1])
+            if first[0] == ZERO and second[0] == ZERO:
+                return ZERO, index
+            if op in {"+", "-"}:
+                join = add if op == "+" else subtract
+                return join(first[0], second[0]), join(first[1], second[1])
+            if op == "*" and first[0] == ZERO:
+                return multiply(left, second[0]), multiply(left, second[1])
+            if op == "*" and second[0] == ZERO:
+                return multiply(right, first[0]), multiply(right, first[1])
+            return None
         case Negative(operand):
             inner = split(operand, variable)
             return None if inner is None else (negative(inner[0]), negative(inner[1]))
-    return None
+    return None if variable in names(index) else (ZERO, index)
 
 
 def is_positive(index: Index) -> bool:
@@ -371,7 +375,7 @@ def plan(loops: Sequence[Loop], wanted: Iterable[Constraint], keys: int | None =
     """
     place = {loop.variable: at for at, loop in enumerate(loops)}
     pending: list[tuple[Constraint, frozenset[str]]] = []
-    for constraint in dict.fromkeys(wanted):
+    for constraint in wanted:
         if constraint == Equal(Int(0)):
             continue
         match constraint:
