@@ -1,5 +1,6 @@
 """The demo as a whole, on few airports: the same answer as a dense solution, a picture, and a bounded memory."""
 
+import re
 import subprocess
 import sys
 
@@ -75,3 +76,12 @@ def test_picture_is_a_png_of_some_size(found, tmp_path):
     width, height = (int.from_bytes(header[at : at + 4], "big") for at in (16, 20))
     assert header.startswith(b"\x89PNG")
     assert (width, height) == (1320, 1080)
+
+
+def test_the_bound_on_memory_holds_for_the_whole_demo(tmp_path):
+    command = [sys.executable, "-m", "numpywren", "demo", "--points", "7000", "--memory", "128MiB", "--chunks", "512"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    peak = float(re.search(r"peak resident memory ([\d.]+) GiB", done.stdout)[1]) * 2**30
+    # On top of the bound: the interpreter with its libraries, and what evaluating tiles takes while it lasts.
+    assert peak < (128 + 250) * 2**20
+    assert (tmp_path / "numpywren-demo.png").is_file()
