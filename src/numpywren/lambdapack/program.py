@@ -23,6 +23,10 @@ __all__ = ["Dataflow", "Program"]
 
 PRIORITY_BITS = 53
 MOST_FLOWS = 64
+"""Dataflows that a program keeps, one for each combination of sizes."""
+
+REMEMBERED = 1 << 16
+"""Tasks whose priority and number of needs a dataflow keeps: some megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +267,9 @@ class Dataflow:
         self._inputs = frozenset(matrix.name for matrix in program.matrices if matrix.role == "input")
         self._bound: dict[tuple[str, int | str], Any] = {}
         self._layout = layout(program.kinds)
-        self.priority = functools.lru_cache(maxsize=1 << 16)(self._priority)
+        # A task is asked about once for each tile that it waits for, by whoever writes the tile.
+        self._needs = functools.lru_cache(maxsize=REMEMBERED)(self._count_needs)
+        self._priority = functools.lru_cache(maxsize=REMEMBERED)(self._find_priority)
 
     def __repr__(self) -> str:
         return f"<dataflow of {self.program.name} with {shown(self.sizes)}>"
@@ -330,15 +336,21 @@ class Dataflow:
 
     def needs(self, task: Task) -> int:
         """How many distinct tiles a task waits for: those that it reads and a task writes."""
+        return self._needs(task)
+
+    def priority(self, task: Task) -> int:
+        """How urgent a task is: less than ``2**53``, smaller first.
+
+        A task is as urgent as the first task that waits for it: the place in program order, to the second loop, of
+        the earliest reader of its tiles; its own place if none.
+        """
+        return self._priority(task)
+
+    def _count_needs(self, task: Task) -> int:
         inputs = self._inputs
         return sum([tile.matrix not in inputs for tile in self.reads(task)])
 
-    def _priority(self, task: Task) -> int:
-        """How urgent a task is: less than ``2**53``, smaller first.
-
-        A task is as urgent as the first task that waits for it: the place in program order, to the second loop, of the
-        earliest reader of its tiles; its own place if none.
-        """
+    def _find_priority(self, task: Task) -> int:
         earliest: list[tuple[Any, ...]] = []
         for tile in self.writes(task):
             for search, ordered in self._searches("readers", tile):
