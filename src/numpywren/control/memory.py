@@ -5,6 +5,7 @@ Lives as long as the process, and is what the simulator drives on a virtual cloc
 
 from __future__ import annotations
 
+import copy
 import heapq
 import threading
 import time
@@ -170,6 +171,13 @@ class MemoryPlane(ControlPlane):
 
     def __repr__(self) -> str:
         return f"MemoryPlane({self.url!r})"
+
+    def copy(self) -> MemoryPlane:
+        """Make a nameless plane that is in the same state, and goes its own way."""
+        other = MemoryPlane(clock=self.clock)
+        with self._lock:
+            other._restored = copy.deepcopy(self._restored)  # noqa: SLF001 - one of us
+        return other
 
     @property
     def _run(self) -> _Run:

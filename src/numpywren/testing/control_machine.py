@@ -102,7 +102,7 @@ class ControlPlaneMachine(RuleBasedStateMachine):
         """Begin the run with those tasks that read nothing."""
         self.graph = graph
         self.clock = ManualClock()
-        self.model: ControlPlane = MemoryPlane(clock=self.clock)
+        self.model = MemoryPlane(clock=self.clock)
         self.plane = self.open(self.clock)
         self.claims: list[tuple[str, Node]] = []  # who was ever handed what
         self.recent = 0  # how many of them since the last restore
@@ -123,8 +123,7 @@ class ControlPlaneMachine(RuleBasedStateMachine):
     def claim(self, worker: str, limit: int, lease_s: float, prefer: list[int]) -> None:
         """Claim: ties of priority are the plane's to break, so the model is made to follow its choice."""
         preferred = {self._node(i).task for i in prefer}
-        wanted = self.model.claim(worker, limit, lease_s, preferred)
-        self.model.release(worker, [claim.task for claim in wanted])
+        wanted = self.model.copy().claim(worker, limit, lease_s, preferred)
         got = self.plane.claim(worker, limit, lease_s, preferred)
         followed = self.model.claim(worker, limit, lease_s, [claim.task for claim in got])
         assert sorted(got, key=_task) == sorted(followed, key=_task), "not the most urgent tasks, or not the attempt"
