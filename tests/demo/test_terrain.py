@@ -1,8 +1,10 @@
 """The demo as a whole, on few airports: the same answer as a dense solution, a picture, and a bounded memory."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -85,3 +87,16 @@ def test_the_bound_on_memory_holds_for_the_whole_demo(tmp_path):
     # On top of the bound: the interpreter with its libraries, and what evaluating tiles takes while it lasts.
     assert peak < (128 + 250) * 2**20
     assert (tmp_path / "numpywren-demo.png").is_file()
+
+
+def test_ctrl_c_says_how_to_carry_on(tmp_path):
+    command = [sys.executable, "-m", "numpywren", "demo", "--points", "15000"]
+    demo = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert any(line.startswith("factoring") for line in demo.stdout)
+    time.sleep(1.0)
+    demo.send_signal(signal.SIGINT)
+    _, err = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert err.startswith("interrupted\n")
+    assert re.search(r"numpywren resume \S+/runs/", err)
+    assert "Traceback" not in err

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import numpywren as nw
 from numpywren.config import config
 from numpywren.demo import airports, kriging
+from numpywren.matrix import scratch_url
 
 __all__ = ["PARAMETERS", "Terrain", "interpolate", "peak_resident_bytes"]
 
@@ -79,7 +80,8 @@ def interpolate(
     parameters = np.array(PARAMETERS)
     with config.set({"worker.memory": memory}):
         K = nw.from_function(kriging.covariance, shape=(n, n), chunks=chunks, args=(train.points, parameters))
-        say(f"{n} × {n} matrix, {K.nbytes / 1e9:.2f} GB, built where it is read in tiles of {chunks}; factoring")
+        say(f"{n} × {n} matrix, {K.nbytes / 1e9:.2f} GB, built where it is read in tiles of {chunks}")
+        say(f"factoring; tiles of the factor go to {scratch_url()} and are deleted at the end")
         clock = time.perf_counter()
         L = nw.linalg.cholesky(K)
         took = time.perf_counter() - clock
