@@ -11,6 +11,7 @@ import pytest
 import scipy.linalg
 
 import numpywren as nw
+from numpywren.cli import main
 from numpywren.demo import airports, kriging, picture, terrain
 
 
@@ -90,7 +91,7 @@ def test_the_bound_on_memory_holds_for_the_whole_demo(tmp_path):
 
 
 def test_ctrl_c_says_how_to_carry_on(tmp_path):
-    command = [sys.executable, "-m", "numpywren", "demo", "--points", "15000"]
+    command = [sys.executable, "-m", "numpywren", "demo", "--points", "8000", "--chunks", "256"]
     demo = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert any(line.startswith("factoring") for line in demo.stdout)
     time.sleep(1.0)
@@ -98,5 +99,9 @@ def test_ctrl_c_says_how_to_carry_on(tmp_path):
     _, err = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert err.startswith("interrupted\n")
-    assert re.search(r"numpywren resume \S+/runs/", err)
     assert "Traceback" not in err
+    url = re.search(r"numpywren resume (\S+/runs/\w+)", err)[1]
+    assert nw.attach(url).status().done < nw.attach(url).status().total
+    assert main(["resume", url]) == 0
+    assert nw.attach(url).status().state == "done"
+    nw.attach(url).delete()
