@@ -158,7 +158,7 @@ def empty(path):
 def shred(path):
     """Overwrite all pages but the first."""
     content = bytearray(path.read_bytes())
-    content[4096:] = b"\xa5" * (len(content) - 4096)
+    content[1024:] = b"\xa5" * (len(content) - 1024)
     path.write_bytes(content)
 
 

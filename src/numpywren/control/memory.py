@@ -176,7 +176,7 @@ class MemoryPlane(ControlPlane):
         """Make a nameless plane that is in the same state, and goes its own way."""
         other = MemoryPlane(clock=self.clock)
         with self._lock:
-            other._restored = copy.deepcopy(self._restored)  # noqa: SLF001 - one of us
+            other._restored = copy.deepcopy(self._restored)
         return other
 
     @property

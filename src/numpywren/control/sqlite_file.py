@@ -34,8 +34,8 @@ BUSY_TIMEOUT_S = 60.0
 #: Longest pause between two attempts to get the write lock. SQLite's own busy handler pauses up to 100 ms.
 MAX_PAUSE_S = 0.005
 
-#: Pages of write-ahead log between checkpoints (16 MiB): a checkpoint syncs the file, which takes milliseconds.
-CHECKPOINT_PAGES = 4096
+#: Pages of write-ahead log between checkpoints (16 MiB): a checkpoint waits for the disk, which takes milliseconds.
+CHECKPOINT_PAGES = 16384
 
 # Of connections that a forked process inherited: closing them there would disturb the parent's.
 _inherited: list[sqlite3.Connection] = []

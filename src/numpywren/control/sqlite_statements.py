@@ -16,7 +16,9 @@ APPLICATION_ID = 0x6E776370
 #: Raised by one whenever the tables change. A plane is rebuilt from the tiles, so files are never migrated.
 SCHEMA_VERSION = 1
 
+# Small pages: a task touches about twelve, wherever they are, and each is written whole to the log.
 SCHEMA = f"""
+PRAGMA page_size = 1024;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 
