@@ -242,6 +242,7 @@ def test_a_file_that_stays_locked_is_an_error(plane, path, monkeypatch):
     assert plane.complete("w", "a", [], []).first
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # whatever other tests have left running
 def test_a_fork_does_not_share_the_connection(plane, url):
     plane.claim("w", 1, 30.0)
     child = os.fork()
@@ -257,6 +258,7 @@ def test_a_fork_does_not_share_the_connection(plane, url):
     assert elsewhere("print(plane.status().state)", url).stdout.strip() == "done"
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # whatever other tests have left running
 def test_a_fork_does_not_wait_for_a_thread_of_its_parent(plane):
     with plane._file._lock:  # as another thread would, in the middle of a call
         child = os.fork()
