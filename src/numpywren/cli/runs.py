@@ -85,7 +85,8 @@ def status(
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(now), default=dict))
     else:
-        Console().print(status_table(url, now))
+        typer.echo(url)  # whole, on a line of its own, to be copied
+        Console().print(status_table(now))
     if now.state == "failed":
         raise typer.Exit(1)
 

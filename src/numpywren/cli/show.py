@@ -12,9 +12,9 @@ from numpywren.control import Status
 __all__ = ["describe", "status_table"]
 
 
-def status_table(url: str, now: Status) -> Table:
+def status_table(now: Status) -> Table:
     """Two columns: what, and how many or why."""
-    table = Table(title=url, show_header=False, title_justify="left")
+    table = Table(show_header=False)
     table.add_column(style="bold")
     table.add_column()
     done = f"{now.done} of {now.total} tasks"
