@@ -92,7 +92,15 @@ def test_the_bound_on_memory_holds_for_the_whole_demo(tmp_path):
 
 def test_ctrl_c_says_how_to_carry_on(tmp_path):
     command = [sys.executable, "-m", "numpywren", "demo", "--points", "8000", "--chunks", "256"]
-    demo = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    demo = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell that runs the tests in the background has its children ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert any(line.startswith("factoring") for line in demo.stdout)
     time.sleep(1.0)
     demo.send_signal(signal.SIGINT)
