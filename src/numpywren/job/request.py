@@ -21,7 +21,7 @@ class Returned:
 
     #: Name of the output matrix.
     output: str
-    #: Whether it is handed out transposed, and conjugated.
+    #: Whether it is stored and handed out transposed, and conjugated.
     transposed: bool = False
     conjugated: bool = False
     #: Whether the caller gets the single element of a 1 × 1 output as a NumPy scalar.

@@ -243,7 +243,7 @@ class Run:
         if returned.scalar:
             element = self._scalar(returned.output)
             return element.real if returned.real else element
-        array = array.view(transposed=returned.transposed, conjugated=returned.conjugated)
+        array = array.view(transposed=array.transposed, conjugated=array.conjugated)  # as it is stored
         return array if owner is None else array.owned_by(owner)
 
     def _scalar(self, output: str) -> Any:

@@ -79,7 +79,8 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     for name, url in places.items():
         array = bindings[name].array
         assert array is not None
-        create_array(url, array.shape, array.chunks, array.dtype)
+        layout = array.source.layout
+        create_array(url, layout.shape, layout.chunks, layout.dtype)
     record.save(store)
     open_plane(record.control_url(store)).restore(roots(dataflow), {}, dataflow.count())
     if detached:
@@ -103,6 +104,8 @@ def execute(request: Request) -> Any:
         handle.wait()
     except KeyboardInterrupt as interrupt:
         handle.pause()
+        for array in request.inputs.values():
+            array.disown()  # the run can be resumed, and then reads them
         interrupt.add_note(f"`numpywren resume {handle.url}` carries on")
         raise
     except NumpywrenError:
@@ -183,7 +186,11 @@ def _binding(
     column = name in request.vectors
     kept = cuts[:1] if column else cuts
     own = np.dtype(request.dtypes.get(name, dtype))
-    array = Array.planned(places[name], tuple(c.length for c in kept), tuple(max(1, c.chunk) for c in kept), own)
+    turned = next((one for one in request.returned if one.output == name), Returned(name))
+    if turned.transposed:
+        kept = kept[::-1]
+    array = Array.planned(places[name], tuple(c.length for c in kept), tuple(c.chunk for c in kept), own)
+    array = array.view(transposed=turned.transposed, conjugated=turned.conjugated)
     return Binding(name, "output", cuts, own, array, column=column)
 
 

@@ -21,7 +21,7 @@ class LeadingMinorError(np.linalg.LinAlgError):
         self.minor = minor
 
     def __str__(self) -> str:
-        return f"leading minor of order {self.minor} of the tile is not positive: the matrix is not positive definite"
+        return f"leading minor of order {self.minor} is not positive: the matrix is not positive definite"
 
 
 class SingularTileError(np.linalg.LinAlgError):

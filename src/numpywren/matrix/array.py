@@ -26,7 +26,7 @@ from numpywren.matrix.tile_format import column_major
 from numpywren.matrix.zarr_format import Layout, array_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpywren.matrix.scratch import Scratch
@@ -261,6 +261,33 @@ class Array(Arithmetic):
         return tile
 
     # -- storing ----------------------------------------------------------------------------------------------------
+
+    def write_tile(self, index: Sequence[int], value: np.ndarray) -> int:
+        """Store one tile of an array in our own form, turned as this view is; returns the bytes written.
+
+        Raises
+        ------
+        ValueError
+            If the array is not in our own form, or the tile has another shape.
+        StoreError
+            If the store refuses.
+        """
+        turned = self._turned_array(value)
+        return self._chunks.write_tile(self._turned(tuple(index)), np.conjugate(turned) if self._conjugated else turned)
+
+    def delete_tile(self, index: Sequence[int]) -> None:
+        """Delete one tile of an array in our own form; it then reads as zeros."""
+        self._chunks.delete_tile(self._turned(tuple(index)))
+
+    def existing_tiles(self) -> Iterator[tuple[int, ...]]:
+        """Indices of the tiles of an array in our own form that are stored, and whole."""
+        return (self._turned(index) for index in self._chunks.existing())
+
+    @property
+    def _chunks(self) -> StoredChunks:
+        if not isinstance(self._source, StoredChunks):
+            raise ValueError(f"tiles are written only to arrays that numpywren made, not to {self!r}")
+        return self._source
 
     def save(self, url: str | Path, chunks: Any = None, *, overwrite: bool = False) -> Array:
         """Store a copy, tile by tile, as a Zarr v3 array.

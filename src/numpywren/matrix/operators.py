@@ -76,6 +76,8 @@ class Arithmetic:
         return _operators().subtract(other, self) if _is_operand(other) else NotImplemented
 
     def __mul__(self: Any, other: Any) -> Any:
+        if _is_operand(other):
+            raise TypeError("arrays are multiplied by numbers; for the matrix product write A @ B")
         return _operators().multiply(self, other) if _is_number(other) else NotImplemented
 
     __rmul__ = __mul__

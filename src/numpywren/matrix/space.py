@@ -71,8 +71,7 @@ class Binding:
         if any(part.chunk != 1 for part in self.partitions[:-2] if part.length):
             raise ValueError(f"the leading dimensions of the stack {self.matrix} must be cut into tiles of length 1")
         if self.role == "output":
-            source = self.array.source
-            if not isinstance(source, StoredChunks) or self.array.transposed or self.array.conjugated:
+            if not isinstance(self.array.source, StoredChunks):
                 raise ValueError(f"the output {self.matrix} must be an array made by create_array, not {self.array!r}")
             if self.cut != self.array.partitions:
                 raise ValueError(f"the output {self.matrix} must be stored in the tiles in which it is computed")
@@ -190,13 +189,14 @@ class TileSpace:
             return self._scratch.put(_blob_key(tile), *encode_npy(value))
         if binding.role != "output":
             raise ValueError(f"{_shown(tile)} belongs to the {binding.role} {tile.matrix}, which is not written to")
-        index, source = self._position(tile, binding), self._stored(binding)
-        shape = source.tile_shape(index)
+        index, array = self._position(tile, binding), binding.array
+        assert array is not None
+        shape = tuple(part.size(place) for part, place in zip(binding.cut, index, strict=True))
         if value.shape != _squeezed(shape, binding):
             raise ValueError(
                 f"{_shown(tile)} has the shape {_squeezed(shape, binding)}; it was given one of {value.shape}"
             )
-        return source.write_tile(index, value.reshape(shape, order="F"))
+        return array.write_tile(index, value.reshape(shape, order="F"))
 
     def delete(self, tiles: Iterable[Tile]) -> None:
         """Delete outputs or intermediates; those that do not exist are passed over."""
@@ -205,8 +205,8 @@ class TileSpace:
             binding = self._bound(tile)
             if binding is None:
                 blobs.append(_blob_key(tile))
-            elif binding.role == "output":
-                self._stored(binding).delete_tile(self._position(tile, binding))
+            elif binding.role == "output" and binding.array is not None:
+                binding.array.delete_tile(self._position(tile, binding))
             else:
                 raise ValueError(f"{_shown(tile)} belongs to the input {tile.matrix}, which is not deleted from")
         self._scratch.delete(blobs)
@@ -218,8 +218,8 @@ class TileSpace:
     def existing(self) -> Iterator[Tile]:
         """Outputs and intermediates that exist, in no order. An output of the wrong size, cut short, does not."""
         for binding in self._bindings.values():
-            if binding.role == "output":
-                for index in self._stored(binding).existing():
+            if binding.role == "output" and binding.array is not None:
+                for index in binding.array.existing_tiles():
                     yield Tile(binding.matrix, (*index, 0) if binding.column else index)
         for entry in self._scratch.entries(_TILES):
             match = _TILE_KEY.fullmatch(entry.key)
@@ -247,12 +247,6 @@ class TileSpace:
             counts = " × ".join(str(part.tiles) for part in binding.partitions)
             raise IndexError(f"{_shown(tile)} is outside its matrix, which has {counts} tiles")
         return tile.index[: len(binding.cut)]
-
-    def _stored(self, binding: Binding) -> StoredChunks:
-        assert binding.array is not None
-        source = binding.array.source
-        assert isinstance(source, StoredChunks)
-        return source
 
 
 def _squeezed(shape: tuple[int, ...], binding: Binding) -> tuple[int, ...]:

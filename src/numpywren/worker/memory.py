@@ -110,6 +110,12 @@ class TileMemory:
         with self._changed:
             return tile in self._cache
 
+    def clear(self) -> None:
+        """Drop every cached tile."""
+        with self._changed:
+            self._cache.clear()
+            self._cached_bytes = 0
+
     def forget(self, tiles: tuple[Tile, ...]) -> None:
         """Drop tiles that nobody will read again."""
         with self._changed:

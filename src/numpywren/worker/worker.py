@@ -200,6 +200,8 @@ class Worker:
         self._writing.drain()
         self._writing.close()
         self._reader.close()
+        # the worker is part of a reference cycle: what it holds would stay until the garbage collector comes by
+        self._memory.clear()
         if self._held:
             self._hand_back(lambda claimed: True)
         self._wake.set()
