@@ -20,18 +20,29 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 from donfig import Config
 
-__all__ = ["config", "format_bytes", "memory_bytes"]
+__all__ = [
+    "config",
+    "flag_setting",
+    "format_bytes",
+    "memory_bytes",
+    "memory_setting",
+    "names_setting",
+    "number_setting",
+    "setting",
+]
 
 DEFAULTS: dict[str, Any] = {
     "store": None,
     "control": None,
     "backend": "local",
     "workers": {"max": None},
-    "worker": {"slots": None, "memory": None, "lease": 30.0, "idle": 2.0, "deadline": None},
+    "worker": {"slots": None, "memory": None, "lease": 10.0, "idle": 2.0, "deadline": None},
     "array": {"chunks": "auto"},
     "kernels": {"modules": []},
     "progress": "auto",
@@ -41,6 +52,49 @@ config = Config("numpywren", defaults=[DEFAULTS])
 
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def setting(key: str) -> Any:
+    """What is configured under a key, as it was written."""
+    return config.get(key)
+
+
+def flag_setting(key: str) -> bool:
+    """A setting that is true or false."""
+    flag = _FLAGS.get(str(config.get(key)).lower())
+    if flag is None:
+        raise ValueError(f"{key} must be true or false, not {config.get(key)!r}")
+    return flag
+
+
+def number_setting(key: str, least: float = 0.0) -> float:
+    """A setting that is a finite number, not below `least`."""
+    value = config.get(key)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not least <= number < math.inf:
+        raise ValueError(f"{key} must be a number of at least {least:g}, not {value!r}")
+    return number
+
+
+def names_setting(key: str) -> tuple[str, ...]:
+    """A setting that is a list of names; in a variable they are separated by commas."""
+    value = config.get(key)
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple | set) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{key} must be a list of names, not {value!r}")
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def memory_setting(key: str) -> int:
+    """A setting that is a number of bytes."""
+    try:
+        return memory_bytes(config.get(key))
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 def memory_bytes(text: str | float) -> int:
@@ -51,17 +105,13 @@ def memory_bytes(text: str | float) -> int:
     ValueError
         If the text is no size, or not positive.
     """
-    if isinstance(text, int | float):
-        size = float(text)
-    else:
-        number = text.strip().rstrip("BKMGTikb").strip()
-        unit = text.strip()[len(number) :].strip()
-        try:
-            size = float(number) * _UNITS[unit]
-        except (KeyError, ValueError):
-            raise ValueError(f'{text!r} is not a size in bytes; write it as in "2GiB", "500MB" or 1000000') from None
-    if size <= 0:
-        raise ValueError(f"a memory bound must be positive, not {text!r}")
+    found = re.fullmatch(r"\s*([0-9.eE+-]+)\s*([A-Za-z]*)\s*", str(text))
+    try:
+        size = float(found[1]) * _UNITS[found[2]] if found else math.nan
+    except (KeyError, ValueError):
+        size = math.nan
+    if not 1 <= size < math.inf:
+        raise ValueError(f'{text!r} is no size in bytes; write it as in "2GiB", "500MB" or 1000000')
     return int(size)
 
 

@@ -5,6 +5,7 @@ Times are seconds on the clock of ``time.perf_counter`` of the process that made
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,13 +78,18 @@ class WorkerExit:
 Event: TypeAlias = TaskDone | TileRead | TileWritten | TilesFreed | WorkerExit
 Listener: TypeAlias = Callable[[Event], None]
 
+logger = logging.getLogger(__name__)
+
 _listeners: list[Listener] = []
 
 
 def publish(event: Event) -> None:
     """Tell every listener of this process; called by workers from several threads."""
     for listener in tuple(_listeners):
-        listener(event)
+        try:
+            listener(event)
+        except Exception:
+            logger.exception("a listener failed at %r", event)
 
 
 @contextmanager

@@ -174,8 +174,10 @@ def test_functions_of_modules_travel_by_name_to_other_processes(tmp_path, monkey
     assert np.allclose(np.asarray(run.result()), np.linalg.cholesky(np.asarray(A)))
     again = nw.attach(run.url)
     assert again.status().state == "done"
+    elsewhere = nw.attach(_in_a_process_that_never_heard_of_it(run.url))
+    assert elsewhere.status().state == "done"
     with pytest.raises(errors.KernelNotAllowedError, match=r"kernels\.modules"):
-        job.attach(_in_a_process_that_never_heard_of_it(run.url))
+        elsewhere.resume()
 
 
 def _in_a_process_that_never_heard_of_it(url):

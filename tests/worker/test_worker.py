@@ -44,7 +44,7 @@ def paused(tmp_path):
 
 def worker(run, **settings):
     options = {"slots": 1, "memory": 10_000_000, "modules": [__name__], **settings}
-    return Worker(*open_run(run.url, (__name__,)), Settings(**{**options, "modules": (__name__,)}))
+    return Worker(*open_run(run.url, (__name__,)), Settings(**{**options, "modules": (__name__,)}), events.publish)
 
 
 def test_a_worker_leaves_when_its_deadline_nears_and_starts_nothing_that_would_not_fit(paused):

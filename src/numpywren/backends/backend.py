@@ -46,4 +46,4 @@ class Backend(ABC):
 
     @abstractmethod
     def trouble(self) -> str | None:
-        """Why workers left that should not have, in their own words; None when nothing is known."""
+        """Why a worker left that should not have, in its own words; None if none did since this was last asked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import logging
 import threading
 import weakref
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from typing import Any
 from numpywren.backends.backend import ENTRY, Backend
 
 __all__ = ["LocalBackend"]
+
+logger = logging.getLogger(__name__)
 
 _running: weakref.WeakSet[LocalBackend] = weakref.WeakSet()
 
@@ -23,8 +26,7 @@ class LocalBackend(Backend):
         super().__init__(url, options, entry)
         module, _, name = entry.partition(":")
         self._begin = getattr(importlib.import_module(module), name)
-        self._threads: list[threading.Thread] = []
-        self._workers: list[Any] = []
+        self._threads: dict[threading.Thread, Any] = {}
         self._left = threading.Event()
         self._trouble: str | None = None
         _running.add(self)
@@ -34,40 +36,42 @@ class LocalBackend(Backend):
         for _ in range(count):
             worker = self._begin(self.url, self.options)
             thread = threading.Thread(target=self._run, args=(worker,), name="numpywren-worker", daemon=True)
-            self._workers.append(worker)
-            self._threads.append(thread)
+            self._threads[thread] = worker
             thread.start()
 
     def _run(self, worker: Any) -> None:
         try:
             worker.run()
-        except OSError as error:
-            self._trouble = str(error)
+        except Exception as error:
+            logger.debug("a worker left", exc_info=error)
+            self._trouble = str(error) or repr(error)
         finally:
             self._left.set()
 
     def alive(self) -> int:
         """How many have not left."""
-        return sum(thread.is_alive() for thread in self._threads)
+        self._threads = {thread: worker for thread, worker in self._threads.items() if thread.is_alive()}
+        return len(self._threads)
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a worker leaves, or for `timeout_s`."""
         if self._left.wait(timeout_s):
             self._left.clear()
-            for thread, worker in zip(self._threads, self._workers, strict=True):
+            for thread, worker in self._threads.items():
                 if worker.left:
                     thread.join()
 
     def stop(self) -> None:
         """Have every worker leave; returns when the kernels under way have ended."""
-        for worker in self._workers:
+        for worker in self._threads.values():
             worker.stop()
         for thread in self._threads:
             thread.join()
 
     def trouble(self) -> str | None:
-        """What the last worker raised."""
-        return self._trouble
+        """What a worker raised since this was last asked."""
+        trouble, self._trouble = self._trouble, None
+        return trouble
 
 
 @atexit.register

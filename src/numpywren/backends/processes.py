@@ -85,5 +85,6 @@ class ProcessBackend(Backend):
         return tuple(process.pid for process in self._alive if process.poll() is None)
 
     def trouble(self) -> str | None:
-        """The last lines that a process which failed wrote to its standard error."""
-        return self._trouble
+        """The last lines that a process wrote to its standard error which failed since this was last asked."""
+        trouble, self._trouble = self._trouble, None
+        return trouble

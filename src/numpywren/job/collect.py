@@ -40,18 +40,16 @@ def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[C
     store = open_store(store_url)
     newest: dict[str, float] = {}
     sizes: dict[str, int] = {}
-    keys: dict[str, list[str]] = {}
     for kind in ("runs", "arrays"):
         for entry in store.entries(f"{kind}/"):
             place = "/".join(entry.key.split("/")[:2])
             newest[place] = max(newest.get(place, 0.0), entry.modified_s)
             sizes[place] = sizes.get(place, 0) + entry.nbytes
-            keys.setdefault(place, []).append(entry.key)
     now = time.time()
     removed = []
     for place, modified in sorted(newest.items()):
         if now - modified >= older_than_s:
             if not dry_run:
-                store.delete(keys[place])
+                store.child(place).clear()
             removed.append(Collected(f"{store.url}/{place}", sizes[place], now - modified))
     return tuple(removed)

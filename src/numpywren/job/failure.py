@@ -13,7 +13,7 @@ from numpywren.kernels.failures import LeadingMinorError
 __all__ = ["exception_of"]
 
 #: Builtins that a kernel may raise and a caller may want to catch by name.
-_BUILTINS = ("ValueError", "TypeError", "MemoryError", "ArithmeticError", "ZeroDivisionError", "OverflowError")
+_BUILTINS = ("ValueError", "TypeError", "ArithmeticError", "ZeroDivisionError", "OverflowError")
 
 
 def exception_of(failure: Failure, url: str) -> BaseException:

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from numpywren.config import config
+from numpywren.config import flag_setting, setting
 from numpywren.control import Status
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ class ProgressBar:
 
     def __init__(self, title: str, wanted: bool | None) -> None:
         if wanted is None:
-            setting = config.get("progress")
-            wanted = sys.stderr.isatty() if setting == "auto" else bool(setting)
+            wanted = sys.stderr.isatty() if setting("progress") == "auto" else flag_setting("progress")
         self._wanted, self._title = wanted, title
         self._began = time.monotonic()
         self._progress: Progress | None = None

@@ -12,7 +12,7 @@ from numpywren.lambdapack import Program
 from numpywren.matrix import Array, Partition
 from numpywren.worker.record import Scalar
 
-__all__ = ["Request", "Returned", "partitions_of", "run_dtype", "sizes_of"]
+__all__ = ["Request", "Returned", "partitions_of", "plain_number", "run_dtype", "sizes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,25 @@ class Request:
     fields: tuple[str, ...] = ()
 
 
+def plain_number(name: str, value: Any) -> Scalar:
+    """A number as Python has it, from any scalar of NumPy or Python.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    plain = np.asarray(value)
+    if plain.ndim or plain.dtype.kind not in "biufc":
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    number = plain.item()
+    return int(number) if isinstance(number, bool) else number
+
+
 def run_dtype(request: Request) -> np.dtype[Any]:
     """The type in which a run computes: NumPy's promotion of its inputs and scalars."""
     types: list[Any] = [array.dtype for array in request.inputs.values()]
-    types += [1j for value in request.scalars.values() if isinstance(value, complex)]
+    types += [1j for value in request.scalars.values() if np.iscomplexobj(value)]
     dtype = np.result_type(*types) if types else np.dtype(np.float64)
     return np.dtype(dtype)
 
@@ -152,6 +167,12 @@ def _disagreement(request: Request, name: str, array: Array, letter: str, other:
 def sizes_of(request: Request, partitions: Mapping[str, Partition]) -> dict[str, int]:
     """Every integer parameter of the program: tile counts from the grid, the rest as given or by default."""
     sizes = {letter: cut.tiles for letter, cut in partitions.items() if letter in request.program.sizes}
+    for name, value in request.sizes.items():
+        if sizes.get(name, value) != value:
+            raise ValueError(
+                f"{request.program.name} got {name}={value}, and its matrices have {sizes[name]} tiles along {name!r}; "
+                f"leave {name} out"
+            )
     unknown = set(request.sizes) - set(request.program.sizes)
     if unknown:
         raise TypeError(f"{request.program.name} has no parameter {', '.join(sorted(unknown))}")

@@ -7,18 +7,20 @@ import time
 from collections import namedtuple
 from typing import Any
 
+import numpy as np
+
 from numpywren.autoscaler import workers_wanted
 from numpywren.backends import Backend, open_backend
-from numpywren.config import config
+from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
-from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, TileMissingError
+from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError
 from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
 from numpywren.job.request import Returned
 from numpywren.job.resume import remainder
 from numpywren.job.workers import worker_options, workers_max
 from numpywren.lambdapack import Dataflow, Tile
-from numpywren.matrix import Scratch, Store, TileSpace
+from numpywren.matrix import Binding, Scratch, Store, TileSpace
 from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["Run", "attach"]
@@ -138,9 +140,8 @@ class Run:
         status: Status | None = None
         with contextlib.suppress(ControlPlaneLostError):
             status = self._control().status()
-        if status is not None and status.state == "done":
-            return self
         if status is None or status.state != "running" or status.workers == 0:
+            self._quiet(status)
             self._rebuild()
         self.start()
         return self
@@ -148,9 +149,13 @@ class Run:
     def delete(self) -> None:
         """Delete all that the run left in its store, its results included if they were given no place of their own."""
         self._stop_workers()
+        self.forget()
+        self._store.clear()
+
+    def forget(self) -> None:
+        """Delete the run's control plane; results stay."""
         with contextlib.suppress(ControlPlaneLostError):
             self._control().delete()
-        self._store.clear()
 
     def pause(self) -> None:
         """Have the workers that this client started hand back their leases and leave; the run can be resumed."""
@@ -163,12 +168,19 @@ class Run:
 
     def start(self) -> None:
         """Start the first worker; `wait` starts others as there is work for them."""
+        if self._backend is not None and self._backend.alive():
+            return
         options = worker_options(self._modules)
-        check_fits(self._dataflow(), self._record, options["memory"])
-        self._backend = open_backend(config.get("backend"), self.url, options)
+        check_fits(self._dataflow(), self._bindings(), self._record, options["memory"])
+        self.start_on(open_backend(setting("backend"), self.url, options))
+
+    def start_on(self, backend: Backend) -> None:
+        """Start the first worker on a backend that was made for this run."""
+        self._stop_workers()
+        self._backend = backend
         status = self.status()
         if status.state == "running":
-            self._backend.start(self._wanted(status, 0))
+            backend.start(self._wanted(status, 0))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -180,8 +192,11 @@ class Run:
     def _dataflow(self) -> Dataflow:
         return self._record.decoded(self._modules).bind(self._record.sizes)
 
+    def _bindings(self) -> dict[str, Binding]:
+        return self._record.bound(self._modules)
+
     def _space(self) -> TileSpace:
-        return TileSpace(self._record.bindings, self._store, self._record.dtype)
+        return TileSpace(self._bindings(), self._store, self._record.dtype)
 
     def _look(self) -> Status:
         try:
@@ -206,13 +221,24 @@ class Run:
         alive = self._backend.alive()
         missing = self._wanted(status, alive) - alive
         if missing:
-            if alive == 0 and troubles.repeated(status, self._backend.trouble()):
+            trouble = self._backend.trouble()
+            if troubles.repeated(status, trouble):
                 raise RunFailedError(
-                    f"workers of {self!r} leave without doing anything: {self._backend.trouble()}; "
+                    f"workers of {self!r} leave without doing anything: {trouble}; "
                     f"`numpywren resume {self.url}` carries on once that is mended"
                 )
             self._backend.start(missing)
         self._backend.wait(LOOK_S)
+
+    def _quiet(self, status: Status | None) -> None:
+        """Have nobody at work while tiles are listed: what is freed meanwhile would be counted on."""
+        self._stop_workers()
+        if status is None:
+            return
+        self._control().stop(Failure("cancelled", "RunCancelledError", "being resumed"))
+        deadline = time.monotonic() + number_setting("worker.lease")
+        while self._control().status().workers and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
 
     def _rebuild(self) -> None:
         """Tell the control plane anew what is left to do, from the tiles that exist."""
@@ -229,29 +255,29 @@ class Run:
 
     def _results(self, owner: Scratch | None) -> Any:
         """What the caller gets; arrays keep `owner` alive, whose end deletes the run."""
+        bindings = self._bindings()
         returned = [Returned.from_json(data) for data in self._record.result["returned"]]
-        values = [self._value(one, owner) for one in returned]
+        values = [self._value(one, bindings, owner) for one in returned]
         if len(values) == 1:
             return values[0]
         # a type made at run time, as attach() must give what the function gave in the client that called it
         kind = namedtuple(self._record.result["type"], self._record.result["fields"])  # type: ignore[misc]  # noqa: PYI024
         return kind(*values)
 
-    def _value(self, returned: Returned, owner: Scratch | None) -> Any:
-        array = self._record.bindings[returned.output].array
+    def _value(self, returned: Returned, bindings: dict[str, Binding], owner: Scratch | None) -> Any:
+        array = bindings[returned.output].array
         assert array is not None
         if returned.scalar:
-            element = self._scalar(returned.output)
+            element = self._scalar(returned.output, array.dtype)
             return element.real if returned.real else element
         array = array.view(transposed=array.transposed, conjugated=array.conjugated)  # as it is stored
         return array if owner is None else array.owned_by(owner)
 
-    def _scalar(self, output: str) -> Any:
-        binding = self._record.bindings[output]
-        try:
-            return self._space().read(Tile(output, (0, 0)))[0, 0]
-        except TileMissingError:  # nothing to add up: an empty matrix
-            return binding.dtype.type(0)
+    def _scalar(self, output: str, dtype: np.dtype[Any]) -> Any:
+        tile = Tile(output, (0, 0))
+        if self._dataflow().writer(tile) is None:  # nothing to add up: an empty matrix
+            return dtype.type(0)
+        return self._space().read(tile)[0, 0]
 
 
 class _Troubles:
@@ -263,11 +289,10 @@ class _Troubles:
         self._seen = time.monotonic()
 
     def repeated(self, status: Status, trouble: str | None) -> bool:
-        """Whether workers keep leaving in trouble with nothing done in between."""
-        if trouble is None or status.done != self._done:
+        """Whether workers keep leaving in trouble, one after another, with nothing done in between."""
+        if status.done != self._done:
             self._done, self._count = status.done, 0
-            return False
-        self._count += 1
+        self._count += trouble is not None
         return self._count >= LOST_WORKERS
 
     def nobody_s(self, status: Status) -> float:
@@ -295,6 +320,5 @@ def attach(url: str) -> Run:
     RunNotFoundError
         If there is no run there.
     """
-    modules = tuple(config.get("kernels.modules"))
-    record, store = RunRecord.load(url, modules)
-    return Run(store.url, record, store, modules)
+    record, store = RunRecord.load(url)
+    return Run(store.url, record, store, names_setting("kernels.modules"))

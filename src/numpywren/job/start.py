@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from numpywren.config import config
+from numpywren.backends import open_backend
+from numpywren.config import setting
 from numpywren.control import open_plane
-from numpywren.errors import NumpywrenError
-from numpywren.job.request import Request, Returned, partitions_of, run_dtype, sizes_of
+from numpywren.job.request import Request, Returned, partitions_of, plain_number, run_dtype, sizes_of
 from numpywren.job.resume import roots
 from numpywren.job.run import Run
 from numpywren.job.workers import worker_options
@@ -48,6 +49,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     """
     partitions = partitions_of(request)
     sizes = sizes_of(request, partitions)
+    scalars = {name: plain_number(name, value) for name, value in request.scalars.items()}
     dtype = run_dtype(request)
     dataflow = request.program.bind(sizes)
     store = open_store(f"{scratch_url().rstrip('/')}/runs/{secrets.token_hex(16)}")
@@ -57,12 +59,11 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
         for matrix in request.program.matrices
         if matrix.role != "temporary"
     }
-    modules = _modules(request)
     record = RunRecord(
         program=request.program.to_json(),
         sizes=sizes,
-        scalars=dict(request.scalars),
-        bindings=bindings,
+        scalars=scalars,
+        bindings={name: binding.to_json() for name, binding in bindings.items()},
         dtype=dtype,
         control=_control(store),
         check_finite=request.check_finite,
@@ -75,19 +76,32 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
         version=__version__,
         name=request.name,
     )
-    check_fits(dataflow, record, worker_options()["memory"])
-    for name, url in places.items():
-        array = bindings[name].array
-        assert array is not None
-        layout = array.source.layout
-        create_array(url, layout.shape, layout.chunks, layout.dtype)
-    record.save(store)
-    open_plane(record.control_url(store)).restore(roots(dataflow), {}, dataflow.count())
-    if detached:
-        for array in request.inputs.values():
-            array.disown()
+    # all that can be refused is refused before anything is made
+    modules = _modules(request)
+    options = worker_options(modules)
+    check_fits(dataflow, bindings, record, options["memory"])
+    plane = open_plane(record.control_url(store))
+    backend = open_backend(setting("backend"), store.url, options)
     handle = Run(store.url, record, store, modules, keep=tuple(request.inputs.values()))
-    handle.start()
+    made: list[Array] = []
+    try:
+        for name, url in places.items():
+            array = bindings[name].array
+            assert array is not None
+            layout = array.source.layout
+            made.append(create_array(url, layout.shape, layout.chunks, layout.dtype))
+        record.save(store)
+        plane.restore(roots(dataflow), {}, dataflow.count())
+        if detached:
+            for array in request.inputs.values():
+                array.disown()
+        handle.start_on(backend)
+    except BaseException:
+        backend.stop()
+        for array in made:
+            array.delete()
+        handle.delete()
+        raise
     return handle
 
 
@@ -102,20 +116,19 @@ def execute(request: Request) -> Any:
     handle = start(request, detached=False)
     try:
         handle.wait()
-    except KeyboardInterrupt as interrupt:
-        handle.pause()
-        for array in request.inputs.values():
-            array.disown()  # the run can be resumed, and then reads them
-        interrupt.add_note(f"`numpywren resume {handle.url}` carries on")
-        raise
-    except NumpywrenError:
-        for array in request.inputs.values():
-            array.disown()  # the run can be resumed, and then reads them
-        raise
-    except Exception:
+        result = handle.owned_result()
+    except ValueError:  # the mathematics, LinAlgError among it
         handle.delete()
         raise
-    return handle.owned_result()
+    except BaseException as error:
+        for array in request.inputs.values():
+            array.disown()  # the run can be resumed, and then reads them
+        handle.pause()
+        if handle.url not in str(error):
+            error.add_note(f"`numpywren resume {handle.url}` carries on")
+        raise
+    handle.forget()
+    return result
 
 
 def run(program: Program, *, out: str | Mapping[str, str] | None = None, **arguments: Any) -> Any:
@@ -152,7 +165,7 @@ def run(program: Program, *, out: str | Mapping[str, str] | None = None, **argum
         elif name in program.scalars:
             scalars[name] = value
         else:
-            sizes[name] = int(value)
+            sizes[name] = operator.index(value)
     outputs = tuple(matrix.name for matrix in program.matrices if matrix.role == "output")
     request = Request(
         program.name,
@@ -222,7 +235,7 @@ def _modules(request: Request) -> tuple[str, ...]:
 
 def _control(store: Store) -> str | None:
     """URL of the control plane for a new run, from the configuration; None: in the run's own folder."""
-    configured = config.get("control")
+    configured = setting("control")
     if configured is None or configured in ("sqlite", "sqlite:"):
         return None
     identity = store.url.rstrip("/").rpartition("/")[2]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
-from numpywren.config import config, memory_bytes
+from numpywren.config import memory_setting, names_setting, number_setting, setting
 
 __all__ = ["cores", "worker_options", "workers_max"]
 
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
+
+#: Where Linux says how much memory a container may have.
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def cores() -> int:
@@ -20,12 +24,9 @@ def cores() -> int:
 
 def workers_max() -> int:
     """Most workers that a run may have."""
-    configured = config.get("workers.max")
-    if configured is None:
-        return 1 if config.get("backend") == "local" else PROCESSES
-    if int(configured) < 1:
-        raise ValueError(f"workers.max must be at least 1, not {configured}")
-    return int(configured)
+    if setting("workers.max") is None:
+        return 1 if setting("backend") == "local" else PROCESSES
+    return int(number_setting("workers.max", least=1))
 
 
 def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -37,26 +38,28 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
         Modules of the kernels and functions of this run, which this client trusts because it named them.
     """
     workers = workers_max()
-    slots = config.get("worker.slots")
-    slots = max(1, cores() // workers) if slots is None else int(slots)
-    if slots < 1:
-        raise ValueError(f"worker.slots must be at least 1, not {slots}")
-    deadline = config.get("worker.deadline")
+    slots = max(1, cores() // workers)
+    if setting("worker.slots") is not None:
+        slots = int(number_setting("worker.slots", least=1))
+    memory = physical_bytes() // 2 // workers
+    if setting("worker.memory") is not None:
+        memory = memory_setting("worker.memory")
     return {
         "slots": slots,
-        "memory": _memory(workers),
-        "lease_s": float(config.get("worker.lease")),
-        "idle_s": float(config.get("worker.idle")),
-        "deadline_s": None if deadline is None else float(deadline),
-        "modules": sorted({*config.get("kernels.modules"), *modules}),
+        "memory": memory,
+        "lease_s": number_setting("worker.lease", least=0.1),
+        "idle_s": number_setting("worker.idle", least=0.0),
+        "deadline_s": None if setting("worker.deadline") is None else number_setting("worker.deadline", least=0.0),
+        "modules": sorted({*names_setting("kernels.modules"), *modules}),
         # a worker that is alone takes nothing from others by claiming early
         "ahead": slots if workers == 1 else 0,
     }
 
 
-def _memory(workers: int) -> int:
-    configured = config.get("worker.memory")
-    if configured is not None:
-        return memory_bytes(configured)
+def physical_bytes() -> int:
+    """Memory of this machine, or of the container that this process is in."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return physical // 2 // workers
+    try:
+        return min(physical, int(CONTAINER_LIMIT.read_text()))
+    except (OSError, ValueError):  # none, or "max"
+        return physical

@@ -25,6 +25,9 @@ class Tile(NamedTuple):
     matrix: str
     index: tuple[int, ...]  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a tile
 
+    def __str__(self) -> str:
+        return f"{self.matrix}[{', '.join(map(str, self.index))}]"
+
     @property
     def id(self) -> str:
         """Short text, ``"L:4,2"``."""

@@ -183,6 +183,10 @@ class Array(Arithmetic):
         """Complex conjugate; a view."""
         return self.view(conjugated=True)
 
+    def exists(self) -> bool:
+        """Whether the array is still where it was found or made, in the same form; true of one that is not stored."""
+        return self._source.exists()
+
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:

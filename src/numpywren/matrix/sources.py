@@ -72,6 +72,10 @@ class Source(ABC):
         tile.flags.writeable = False
         return tile
 
+    def exists(self) -> bool:
+        """Whether the array is still where it was found or made, in the same form."""
+        return True
+
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """Data from which another process can make the same source."""
@@ -140,6 +144,12 @@ class StoredChunks(Source):
     def delete_tile(self, index: tuple[int, ...]) -> None:
         """Delete one tile; no error if it is not there."""
         self.store.delete([chunk_key(index)])
+
+    def exists(self) -> bool:  # noqa: D102 (inherited)
+        try:
+            return decode_layout(self.store.get(METADATA_KEY, at_most=LARGEST_METADATA), self.store.url) == self.layout
+        except TileMissingError:
+            return False
 
     def existing(self) -> Iterator[tuple[int, ...]]:
         """Indices of the tiles that are stored, and whole."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numpywren.errors import TileMissingError
+from numpywren.errors import TileDamagedError, TileMissingError
 from numpywren.lambdapack import Tile
 from numpywren.matrix.array import Array
 from numpywren.matrix.dtypes import DTYPES
@@ -157,6 +157,11 @@ class TileSpace:
         if value is None:
             if binding.role == "output":
                 raise _missing(tile, f"{array.url}", None)
+            if not array.exists():
+                # not zeros: the whole array went while the run needed it
+                raise TileMissingError(
+                    errno.ENOENT, f"{_shown(tile)} cannot be read: there is no array at {array.url} any more"
+                )
             shape = [part.size(place) for part, place in zip(binding.cut, index, strict=True)]
             value = np.zeros(shape, array.dtype, order="F")
         value = column_major(value.reshape(_squeezed(value.shape, binding), order="F"), self._dtype)
@@ -197,6 +202,41 @@ class TileSpace:
                 f"{_shown(tile)} has the shape {_squeezed(shape, binding)}; it was given one of {value.shape}"
             )
         return array.write_tile(index, value.reshape(shape, order="F"))
+
+    def as_stored(self, tile: Tile, value: np.ndarray) -> np.ndarray:
+        """A computed tile as it will be stored, column-major and read-only: of the output's type, or as it is.
+
+        Raises
+        ------
+        TypeError
+            If its numbers do not fit the type of the output.
+        """
+        binding = self._bound(tile)
+        if binding is not None and value.dtype != binding.dtype:
+            if not np.can_cast(value.dtype, binding.dtype, "same_kind"):
+                raise TypeError(f"{_shown(tile)} is to be of {binding.dtype}; its kernel gave {value.dtype}")
+            value = value.astype(binding.dtype, order="F")
+        value.flags.writeable = False
+        return value
+
+    def reads_back(self, tile: Tile, value: np.ndarray) -> bool:
+        """Whether `read` would give just this value: it does not where an output is not of the run's type."""
+        return self._bound(tile) is None or value.dtype == self._dtype
+
+    def check_outputs(self) -> None:
+        """See that outputs are where, and as, they were made; before anything is written to them.
+
+        Raises
+        ------
+        TileDamagedError
+            If an output's metadata are not there, or are another array's.
+        """
+        for binding in self._bindings.values():
+            if binding.role == "output" and binding.array is not None and not binding.array.exists():
+                raise TileDamagedError(
+                    f"the output {binding.matrix} is no longer the array that was made at {binding.array.url}: "
+                    "start the run anew"
+                )
 
     def delete(self, tiles: Iterable[Tile]) -> None:
         """Delete outputs or intermediates; those that do not exist are passed over."""

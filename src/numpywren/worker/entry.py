@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import signal
+import threading
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from numpywren import events
 from numpywren.control import ControlPlane, open_plane
 from numpywren.lambdapack import Dataflow, Program
-from numpywren.matrix import Store
+from numpywren.matrix import Binding, Store
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
 
@@ -22,7 +23,7 @@ __all__ = ["begin", "main", "open_run"]
 logger = logging.getLogger(__name__)
 
 
-def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, Store, Dataflow, ControlPlane]:
+def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, dict[str, Binding], Store, Dataflow, ControlPlane]:
     """Everything that a run's URL leads to.
 
     Raises
@@ -32,9 +33,10 @@ def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, Store, Data
     KernelNotAllowedError
         If the run's program uses kernels outside `modules`.
     """
-    record, store = RunRecord.load(url, modules)
+    record, store = RunRecord.load(url)
     program = _program(record.program, record, modules)
-    return record, store, program.bind(record.sizes), open_plane(record.control_url(store))
+    plane = open_plane(record.control_url(store))
+    return record, record.bound(modules), store, program.bind(record.sizes), plane
 
 
 def _program(text: str, record: RunRecord, modules: tuple[str, ...]) -> Program:
@@ -92,4 +94,5 @@ def main(url: str, options: str) -> int:
 
 
 def _leave(worker: Worker, number: int, frame: types.FrameType | None) -> None:
-    worker.stop()
+    # in a thread: the handler interrupts the worker's own code, which may hold the lock that `stop` takes
+    threading.Thread(target=worker.stop, daemon=True).start()

@@ -21,9 +21,12 @@ class Lane:
         Name of the threads, for debuggers and profilers.
     threads : int
         How many jobs may be under way at once.
+    failed : callable
+        Told of an exception that a job let through.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, failed: Callable[[BaseException], None]) -> None:
+        self._failed = failed
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._name, self._limit = name, threads
         self._threads: list[threading.Thread] = []
@@ -32,14 +35,14 @@ class Lane:
         self._idle = threading.Condition(self._lock)
 
     def hand(self, job: Callable[[], None]) -> None:
-        """Do `job` as soon as a thread is free; it must not raise."""
+        """Do `job` as soon as a thread is free."""
         with self._lock:
-            self._under_way += 1
-            if self._under_way > len(self._threads) and len(self._threads) < self._limit:
+            if self._under_way >= len(self._threads) and len(self._threads) < self._limit:
                 number = len(self._threads)
                 thread = threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
-                self._threads.append(thread)
                 thread.start()
+                self._threads.append(thread)
+            self._under_way += 1
         self._jobs.put(job)
 
     def drain(self) -> None:
@@ -49,7 +52,8 @@ class Lane:
                 self._idle.wait()
 
     def close(self) -> None:
-        """Let the threads end when the queue is empty."""
+        """Wait until every job is done, and let the threads end."""
+        self.drain()
         for _ in self._threads:
             self._jobs.put(None)
 
@@ -57,6 +61,8 @@ class Lane:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
+            except Exception as error:  # noqa: BLE001 - the thread must live on
+                self._failed(error)
             finally:
                 with self._lock:
                     self._under_way -= 1

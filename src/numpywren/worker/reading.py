@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from numpywren.events import Listener, TileRead
+from numpywren.kernels.finite import is_finite
 from numpywren.lambdapack import Tile
 from numpywren.matrix import TileSpace
 from numpywren.worker.lane import Lane
@@ -20,6 +21,8 @@ from numpywren.worker.retry import with_retries
 __all__ = ["TaskTiles", "TileReader"]
 
 Array = NDArray[Any]
+
+logger = logging.getLogger(__name__)
 
 
 class TileReader:
@@ -52,7 +55,7 @@ class TileReader:
     ) -> None:
         self._space, self._memory, self._listener = space, memory, listener
         self._finite_inputs, self._stopped = finite_inputs, stopped
-        self._lane = Lane("numpywren-read", threads)
+        self._lane = Lane("numpywren-read", threads, _report)
 
     def want(self, tile: Tile, nbytes: int) -> tuple[Future[Array], bool]:
         """The future of a tile, and whether it was there already or on its way."""
@@ -62,14 +65,16 @@ class TileReader:
         return future, not mine
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Wait for the reads under way, and let the threads end."""
         self._lane.close()
 
     def _read(self, tile: Tile) -> None:
         began = time.perf_counter()
         try:
+            if self._stopped():
+                raise InterruptedError("the worker is leaving")
             value = with_retries(lambda: self._space.read(tile), self._stopped)
-            if tile.matrix in self._finite_inputs and not np.isfinite(value).all():
+            if tile.matrix in self._finite_inputs and not is_finite(value):
                 raise ValueError(
                     f"array must not contain infs or NaNs; tile {tile} does (check_finite=False lets them pass)"
                 )
@@ -79,6 +84,10 @@ class TileReader:
             return
         self._memory.arrived(tile, value)
         self._listener(TileRead(tile.id, value.nbytes, False, time.perf_counter() - began))
+
+
+def _report(error: BaseException) -> None:
+    logger.error("a read ended in an unexpected way", exc_info=error)
 
 
 class TaskTiles:

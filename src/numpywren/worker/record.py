@@ -15,13 +15,15 @@ import numpy as np
 
 from numpywren.errors import NumpywrenError, RunNotFoundError
 from numpywren.lambdapack import Kernel, Program, load_kernel
-from numpywren.matrix import Binding, Store, open_store
+from numpywren.matrix import DTYPES, Binding, Store, open_store
 from numpywren.matrix.local_files import LocalFiles
 
 __all__ = ["FORMAT", "RunRecord", "Scalar"]
 
 Scalar = int | float | complex
 
+#: Bytes that a record may have.
+LARGEST = 64 << 20
 #: Version of the record; one that is newer than this is refused.
 FORMAT = 1
 
@@ -36,8 +38,8 @@ class RunRecord:
     sizes: Mapping[str, int]
     #: Numbers that the program multiplies by.
     scalars: Mapping[str, Scalar]
-    #: Where each matrix of the program lives, and how it is cut into tiles.
-    bindings: Mapping[str, Binding]
+    #: Where inputs and outputs live, and how they are cut into tiles, encoded: see `bound`.
+    bindings: Mapping[str, Any]
     #: Type in which the run computes.
     dtype: np.dtype[Any]
     #: URL of the control plane; None: ``control.sqlite`` in the run's own folder.
@@ -64,7 +66,7 @@ class RunRecord:
                 "program": json.loads(self.program),
                 "sizes": dict(self.sizes),
                 "scalars": {name: _encode_scalar(value) for name, value in self.scalars.items()},
-                "bindings": {name: binding.to_json() for name, binding in self.bindings.items()},
+                "bindings": dict(self.bindings),
                 "dtype": self.dtype.name,
                 "control": self.control,
                 "check_finite": self.check_finite,
@@ -73,14 +75,8 @@ class RunRecord:
         )
 
     @classmethod
-    def load(cls, url: str, modules: tuple[str, ...] = ()) -> tuple[RunRecord, Store]:
+    def load(cls, url: str) -> tuple[RunRecord, Store]:
         """Read the record of the run at a URL.
-
-        Parameters
-        ----------
-        url : str
-        modules : tuple of str
-            Modules from which the functions of inputs may be loaded.
 
         Raises
         ------
@@ -89,7 +85,7 @@ class RunRecord:
         """
         store = open_store(url)
         try:
-            text = bytes(store.get("run.json")).decode()
+            text = bytes(store.get("run.json", at_most=LARGEST)).decode()
         except FileNotFoundError:
             raise RunNotFoundError(
                 f"{url} holds no run (no run.json there); give the URL that Run.url or `numpywren` printed"
@@ -97,16 +93,19 @@ class RunRecord:
         except NotADirectoryError as error:
             raise RunNotFoundError(f"{url} holds no run: {error}") from None
         try:
-            return cls.from_json(text, modules), store
+            return cls.from_json(text), store
         except NumpywrenError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
             raise RunNotFoundError(f"{url}/run.json is damaged or no run record: {error}") from error
 
     @classmethod
-    def from_json(cls, text: str, modules: tuple[str, ...] = ()) -> RunRecord:
-        """Decode and check; the program stays encoded."""
+    def from_json(cls, text: str) -> RunRecord:
+        """Decode and check; program and bindings stay encoded, so that a run can be looked at without its kernels."""
         data = json.loads(text)
+        control, result = data["control"], data["result"]
+        if not isinstance(control, str | None) or not isinstance(result, dict):
+            raise TypeError("control is to be a URL or null, and result an object")
         if data["format"] != FORMAT:
             raise RunNotFoundError(
                 f"this run was made by numpywren {data.get('version')} in record format {data['format']}; this version "
@@ -116,19 +115,36 @@ class RunRecord:
             program=json.dumps(data["program"], separators=(",", ":"), sort_keys=True),
             sizes={str(name): int(value) for name, value in data["sizes"].items()},
             scalars={str(name): _decode_scalar(value) for name, value in data["scalars"].items()},
-            bindings={str(name): Binding.from_json(value, modules) for name, value in data["bindings"].items()},
-            dtype=np.dtype(data["dtype"]),
-            control=data["control"],
+            bindings=dict(data["bindings"]),
+            dtype=DTYPES[data["dtype"]],
+            control=control,
             check_finite=bool(data["check_finite"]),
-            result=data["result"],
-            created=data["created"],
-            version=data["version"],
-            name=data["name"],
+            result=result,
+            created=str(data["created"]),
+            version=str(data["version"]),
+            name=str(data["name"]),
         )
 
     def save(self, store: Store) -> None:
         """Write to the run's folder."""
         store.put("run.json", self.to_json().encode())
+
+    def bound(self, modules: tuple[str, ...]) -> dict[str, Binding]:
+        """Inputs and outputs; functions that make inputs are loaded from `modules` only.
+
+        Raises
+        ------
+        KernelNotAllowedError
+            If an input is made by a function from elsewhere.
+        RunNotFoundError
+            If the record is damaged.
+        """
+        try:
+            return {name: Binding.from_json(data, modules) for name, data in self.bindings.items()}
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            if isinstance(error, NumpywrenError):
+                raise
+            raise RunNotFoundError(f"the run's record binds its matrices to something else: {error}") from error
 
     def decoded(self, allowed: tuple[str, ...]) -> Program:
         """The program, its kernels loaded from the modules that are allowed.

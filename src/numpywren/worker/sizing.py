@@ -10,7 +10,7 @@ from numpywren.config import format_bytes
 from numpywren.errors import MemoryBoundError
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.lambdapack.ir import Listing
-from numpywren.matrix import Partition
+from numpywren.matrix import Binding, Partition
 from numpywren.worker.evaluate import footprint
 from numpywren.worker.record import RunRecord
 
@@ -24,11 +24,11 @@ WINDOW = 3
 CHECKED_TASKS = 200_000
 
 
-def letters(dataflow: Dataflow, record: RunRecord) -> Mapping[str, Partition]:
+def letters(dataflow: Dataflow, bindings: Mapping[str, Binding]) -> Mapping[str, Partition]:
     """How the dimension behind each grid letter is cut into tiles."""
     found: dict[str, Partition] = {}
     for matrix in dataflow.program.matrices:
-        binding = record.bindings.get(matrix.name)
+        binding = bindings.get(matrix.name)
         if binding is not None and binding.partitions is not None:
             found.update(zip(matrix.grid, binding.partitions, strict=True))
     return found
@@ -42,13 +42,15 @@ class TaskSizes:
     Parameters
     ----------
     dataflow : Dataflow
+    bindings : mapping of str to Binding
+        Inputs and outputs.
     record : RunRecord
     """
 
-    def __init__(self, dataflow: Dataflow, record: RunRecord) -> None:
-        self._dataflow, self._record = dataflow, record
+    def __init__(self, dataflow: Dataflow, bindings: Mapping[str, Binding], record: RunRecord) -> None:
+        self._dataflow, self._bindings, self._record = dataflow, bindings, record
         self._itemsize = record.dtype.itemsize
-        self._letters = letters(dataflow, record)
+        self._letters = letters(dataflow, bindings)
         self._matrices = {matrix.name: matrix for matrix in dataflow.program.matrices}
         self._shapes: dict[Tile | str, Shape] = {}
         self._promises: dict[tuple[int, int], int] = {}
@@ -75,7 +77,7 @@ class TaskSizes:
         return (*shape, 1) if len(shape) == 1 and self._is_column(tile.matrix) else shape
 
     def _is_column(self, matrix: str) -> bool:
-        binding = self._record.bindings.get(matrix)
+        binding = self._bindings.get(matrix)
         return binding is not None and binding.column
 
     def _written_shape(self, tile: Tile) -> Shape:
@@ -104,7 +106,8 @@ class TaskSizes:
             written = sum(_elements(shape) for shape in shapes)
             ahead = min(WINDOW, len(reads)) * max(map(self.tile_bytes, reads), default=0)
             known = max(peak + written, 2 * written) * self._itemsize + ahead
-            self._promises[key] = known
+            if all(self._has_letters(tile) for tile in reads):  # else shapes differ from task to task
+                self._promises[key] = known
         return known
 
     def row_offset(self, tile: Tile) -> int:
@@ -120,7 +123,7 @@ class TaskSizes:
         return any(letter != "*" for letter in self._matrices[tile.matrix].grid)
 
 
-def check_fits(dataflow: Dataflow, record: RunRecord, memory: int) -> None:
+def check_fits(dataflow: Dataflow, bindings: Mapping[str, Binding], record: RunRecord, memory: int) -> None:
     """Refuse a run whose largest task does not fit in a worker.
 
     Raises
@@ -128,12 +131,13 @@ def check_fits(dataflow: Dataflow, record: RunRecord, memory: int) -> None:
     MemoryBoundError
         Saying what the task needs and what a worker may use.
     """
-    sizes = TaskSizes(dataflow, record)
+    sizes = TaskSizes(dataflow, bindings, record)
+    listed = [_has_list(kind.value) for kind in dataflow.program.kinds]
     largest: dict[int, tuple[int, Task]] = {}
     for task in itertools.islice(dataflow.tasks(), CHECKED_TASKS):
         seen = largest.get(task.kind)
         # every task of a kind needs the same, but where a kernel takes a list of tiles
-        if seen is None or _has_list(dataflow.program.kinds[task.kind].value):
+        if seen is None or listed[task.kind]:
             reads = len(dataflow.reads(task))
             if seen is None or reads > seen[0]:
                 largest[task.kind] = (reads, task)

@@ -13,21 +13,22 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from numpywren.control import Arrival, ControlPlane, Reader
-from numpywren.errors import ControlPlaneLostError, TileMissingError
-from numpywren.events import Event, Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
+from numpywren.errors import ControlPlaneLostError, StoreError, TileMissingError
+from numpywren.events import Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
-from numpywren.matrix import Store, TileSpace
+from numpywren.matrix import Binding, Store, TileSpace
 from numpywren.worker.evaluate import evaluate
 from numpywren.worker.failure import failure_of
 from numpywren.worker.lane import Lane
+from numpywren.worker.leases import Lease, Leases
 from numpywren.worker.memory import TileMemory
 from numpywren.worker.reading import TaskTiles, TileReader
 from numpywren.worker.record import RunRecord
@@ -40,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks for work when there was none: the first, and the longest.
 POLL_S, POLL_MAX_S = 0.002, 0.1
-#: Share of a lease after which it is renewed.
-RENEW_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,14 @@ class Settings:
 
 
 @dataclass(slots=True)
-class _Claimed:
+class _Work:
     """A task on its way through the worker."""
 
+    lease: Lease
     task: Task
     reads: tuple[Tile, ...]
     promise: int
     tiles: TaskTiles
-    started: bool = False
-
-
-def _ignore(_: Event) -> None:
-    """Listen to nothing."""
 
 
 class Worker:
@@ -86,6 +81,8 @@ class Worker:
     ----------
     record : RunRecord
         The run.
+    bindings : mapping of str to Binding
+        Its inputs and outputs.
     store : Store
         The run's folder.
     dataflow : Dataflow
@@ -93,29 +90,30 @@ class Worker:
     plane : ControlPlane
         Who may run what.
     settings : Settings
-    listener : callable, optional
+    listener : callable
         Told what happens; called from several threads.
     """
 
     def __init__(
         self,
         record: RunRecord,
+        bindings: Mapping[str, Binding],
         store: Store,
         dataflow: Dataflow,
         plane: ControlPlane,
         settings: Settings,
-        listener: Listener = _ignore,
+        listener: Listener,
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         #: Whether `run` has done its work; its thread may still be on its way out.
         self.left = False
-        self._record, self._store, self._dataflow, self._plane = record, store, dataflow, plane
+        self._record, self._dataflow, self._plane = record, dataflow, plane
         self._settings, self._listener = settings, listener
-        self._space = TileSpace(record.bindings, store, record.dtype)
+        self._space = TileSpace(bindings, store, record.dtype)
         self._memory = TileMemory(settings.memory)
         inputs = frozenset(m.name for m in dataflow.program.matrices if m.role == "input")
         self._counted = frozenset(m.name for m in dataflow.program.matrices if m.role == "temporary")
-        self._sizes = TaskSizes(dataflow, record)
+        self._sizes = TaskSizes(dataflow, bindings, record)
         self._reader = TileReader(
             self._space,
             self._memory,
@@ -124,10 +122,10 @@ class Worker:
             threads=2 * settings.slots,
             stopped=self._giving_up,
         )
-        self._writing = Lane("numpywren-write", max(2, settings.slots))
-        self._queue: queue.SimpleQueue[_Claimed | None] = queue.SimpleQueue()
+        self._writing = Lane("numpywren-write", max(2, settings.slots), self._lose)
+        self._leases = Leases(plane, self.name, settings.lease_s, self._giving_up)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._held: dict[str, _Claimed] = {}
         self._computing = 0
         self._wake = threading.Event()
         self._stop_reason: str | None = None
@@ -135,7 +133,7 @@ class Worker:
         self._enabled: tuple[str, ...] = ()
         self._slowest: dict[int, float] = {}
         self._born = time.monotonic()
-        self._reader_of = functools.lru_cache(maxsize=200_000)(self._describe)
+        self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
     # -- its life ---------------------------------------------------------------------------------------------------
 
@@ -151,27 +149,29 @@ class Worker:
         ------
         ControlPlaneLostError
             If the control plane is gone.
+        StoreError
+            If it refuses.
         """
+        self._space.check_outputs()
         slots = [
             threading.Thread(target=self._slot, args=(number,), name=f"numpywren-slot-{number}", daemon=True)
             for number in range(self._settings.slots)
         ]
-        renewal = threading.Thread(target=self._renew, name="numpywren-lease", daemon=True)
+        renewal = threading.Thread(target=self._leases.keep, args=(self._lose,), name="numpywren-lease", daemon=True)
         with single_threaded_blas():
             for thread in (*slots, renewal):
                 thread.start()
             try:
                 self._dispatch()
-            except ControlPlaneLostError as error:
+            except Exception as error:  # noqa: BLE001 - raised again when the threads have ended
                 self._lose(error)
             finally:
                 self._wind_up(slots)
-        reason = self._stop_reason or "told"
         self.left = True
-        self._listener(WorkerExit(self.name, reason))
+        self._listener(WorkerExit(self.name, self._stop_reason or "told"))
         if self._lost is not None:
             raise self._lost
-        return reason
+        return self._stop_reason or "told"
 
     def stop(self) -> None:
         """Leave as soon as may be: tasks not begun are handed back, results not begun to be written are dropped."""
@@ -183,6 +183,7 @@ class Worker:
         self._wake.set()
 
     def _lose(self, error: BaseException) -> None:
+        """Leave because of an error that is not the task's."""
         self._lost = self._lost or error
         self._end("lost")
 
@@ -191,31 +192,18 @@ class Worker:
 
     def _wind_up(self, slots: list[threading.Thread]) -> None:
         """Hand back what was not begun, wait for what was, and leave nothing running."""
-        if self._giving_up():
-            self._hand_back(lambda claimed: True)
+        self._leases.hand_back(begun=self._giving_up())
         for _ in slots:
             self._queue.put(None)
         for thread in slots:
             thread.join()
-        self._writing.drain()
         self._writing.close()
         self._reader.close()
-        # the worker is part of a reference cycle: what it holds would stay until the garbage collector comes by
+        self._leases.hand_back(begun=True)
+        self._leases.close()
+        # the worker is part of reference cycles: what it holds would stay until the garbage collector comes by
         self._memory.clear()
-        if self._held:
-            self._hand_back(lambda claimed: True)
-        self._wake.set()
-
-    def _hand_back(self, which: Callable[[_Claimed], bool]) -> None:
-        with self._lock:
-            names = [name for name, claimed in self._held.items() if which(claimed)]
-            for name in names:
-                del self._held[name]
-        if names and self._lost is None:
-            try:
-                self._plane.release(self.name, names)
-            except OSError as error:
-                logger.warning("could not hand back %d leases; they expire by themselves: %s", len(names), error)
+        self._described.cache_clear()
 
     # -- claiming ---------------------------------------------------------------------------------------------------
 
@@ -224,13 +212,13 @@ class Worker:
         pause, idle_since = POLL_S, time.monotonic()
         while self._stop_reason is None:
             self._wake.clear()
+            waiting = len(self._leases)
             with self._lock:
-                waiting = len(self._held)
                 room = self._settings.slots + self._settings.ahead - self._computing - self._queue.qsize()
-            claims = self._plane.claim(self.name, room, self._settings.lease_s, self._enabled) if room > 0 else ()
-            for claim in claims:
-                self._take(Task.parse(claim.task))
-            if claims:
+            leases = self._leases.claim(room, self._enabled) if room > 0 else []
+            for lease in leases:
+                self._take(lease)
+            if leases:
                 pause, idle_since = POLL_S, time.monotonic()
                 continue
             if waiting:
@@ -252,93 +240,67 @@ class Worker:
             self._end("idle")
         return self._stop_reason is not None
 
-    def _take(self, task: Task) -> None:
-        reads = self._dataflow.reads(task)
-        tiles = TaskTiles(reads, self._sizes.tile_bytes, self._reader, WINDOW, self._listener)
-        claimed = _Claimed(task, reads, self._sizes.promise(task), tiles)
+    def _take(self, lease: Lease) -> None:
+        task = Task.parse(lease.task)
         if self._past_deadline(self._slowest.get(task.kind, 0.0)):
-            self._plane.release(self.name, [task.id])
             self._end("deadline")
             return
-        with self._lock:
-            self._held[task.id] = claimed
-        if self._memory.room() >= claimed.promise:
+        reads = self._dataflow.reads(task)
+        tiles = TaskTiles(reads, self._sizes.tile_bytes, self._reader, WINDOW, self._listener)
+        work = _Work(lease, task, reads, self._sizes.promise(task), tiles)
+        if self._memory.room() >= work.promise:
             tiles.ahead(WINDOW)
-        self._queue.put(claimed)
+        self._queue.put(work)
 
     def _past_deadline(self, needed_s: float) -> bool:
         limit = self._settings.deadline_s
         return limit is not None and time.monotonic() - self._born + needed_s > limit
 
-    def _renew(self) -> None:
-        """Keep what is held; let go of what was lost before it was begun."""
-        while self._stop_reason is None or self._held:
-            time_left = self._settings.lease_s * RENEW_SHARE
-            while time_left > 0 and (self._stop_reason is None or self._held):
-                time.sleep(min(time_left, 0.5))
-                time_left -= 0.5
-            with self._lock:
-                names = list(self._held)
-            if not names:
-                continue
-            try:
-                kept = self._plane.renew(self.name, names, self._settings.lease_s)
-            except ControlPlaneLostError as error:
-                self._lose(error)
-                return
-            except OSError as error:
-                logger.warning("could not renew %d leases, trying again: %s", len(names), error)
-                continue
-            with self._lock:
-                for name in names:
-                    if name not in kept and name in self._held and not self._held[name].started:
-                        del self._held[name]
-
     # -- computing --------------------------------------------------------------------------------------------------
 
     def _slot(self, number: int) -> None:
-        while (claimed := self._queue.get()) is not None:
-            with self._lock:
-                mine = claimed.task.id in self._held and not self._giving_up()
-                claimed.started = mine
-                self._computing += mine
-            if mine:
+        while (work := self._queue.get()) is not None:
+            # a task that was not begun when a deadline came is handed back
+            if self._stop_reason in (None, "finished") and self._leases.begin(work.lease):
+                with self._lock:
+                    self._computing += 1
                 try:
-                    self._compute(claimed, number)
+                    self._compute(work, number)
+                except Exception as error:  # noqa: BLE001 - the slot must live to see the end
+                    self._lose(error)
                 finally:
                     with self._lock:
                         self._computing -= 1
                     self._wake.set()
-            del claimed
+            del work
 
-    def _compute(self, claimed: _Claimed, slot: int) -> None:
+    def _compute(self, work: _Work, slot: int) -> None:
         began = time.perf_counter()
-        if not self._memory.promise(claimed.promise, self._giving_up):
+        if not self._memory.promise(work.promise, self._giving_up):
             return
-        task, promised = claimed.task, claimed.promise
+        promised = work.promise
         try:
-            node = self._dataflow.expression(task, self._record.scalars)
-            targets = self._dataflow.writes(task)
+            targets = self._dataflow.writes(work.task)
+            node = self._dataflow.expression(work.task, self._record.scalars)
             shape = self._sizes.exact_shape(targets[0])
-            results = evaluate(node, claimed.tiles.fetch, len(targets), shape, self._record.dtype)
+            results = evaluate(node, work.tiles.fetch, len(targets), shape, self._record.dtype)
+            results = tuple(map(self._space.as_stored, targets, results))
+            ended = time.perf_counter()
+            self._slowest[work.task.kind] = max(self._slowest.get(work.task.kind, 0.0), ended - began)
+            self._listener(TaskDone(work.task.id, slot, began, work.tiles.waited_s, ended))
+            work.tiles.drop()
+            # what is being written is held twice for a moment: the tile, and its bytes with their checksum
+            kept = min(promised, 2 * sum(result.nbytes for result in results))
+            self._memory.withdraw(promised - kept)
+            promised = kept
+            self._writing.hand(lambda: self._finish(work, targets, results, kept))
+            promised = 0
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
+            self._failed(work, error)
+        finally:
             self._memory.withdraw(promised)
-            self._failed(task, error)
-            return
-        ended = time.perf_counter()
-        self._slowest[task.kind] = max(self._slowest.get(task.kind, 0.0), ended - began)
-        self._listener(TaskDone(task.id, slot, began, claimed.tiles.waited_s, ended))
-        claimed.tiles.drop()
-        for result in results:
-            result.flags.writeable = False
-        # what is being written is held twice for a moment: the tile, and its bytes with their checksum
-        kept = min(promised, 2 * sum(result.nbytes for result in results))
-        self._memory.withdraw(promised - kept)
-        self._writing.hand(lambda: self._finish(claimed, targets, results, kept))
 
-    def _finish(
-        self, claimed: _Claimed, targets: tuple[Tile, ...], results: tuple[NDArray[Any], ...], promised: int
-    ) -> None:
+    def _finish(self, work: _Work, targets: tuple[Tile, ...], results: tuple[NDArray[Any], ...], promised: int) -> None:
         """Write the tiles of a task, then say that it is done."""
         try:
             if self._giving_up():
@@ -346,27 +308,19 @@ class Worker:
             arrivals = []
             for tile, result in zip(targets, results, strict=True):
                 self._write(tile, result)
-                readers = tuple(self._reader_of(task) for task in self._dataflow.readers(tile))
+                readers = tuple(map(self._described, self._dataflow.readers(tile)))
                 arrivals.append(Arrival(tile.id, readers, counted=tile.matrix in self._counted))
-                if readers:
+                if readers and self._space.reads_back(tile, result):
                     self._memory.keep(tile, result)
-            reads = [tile.id for tile in claimed.reads if tile.matrix in self._counted]
-            done = self._plane.complete(self.name, claimed.task.id, arrivals, reads)
+            reads = [tile.id for tile in work.reads if tile.matrix in self._counted]
+            done = self._leases.complete(work.lease, arrivals, reads)
             with self._lock:
-                self._held.pop(claimed.task.id, None)
                 self._enabled = done.ready
-            freed = tuple(Tile.parse(name) for name in done.freed)
-            if freed:
-                self._memory.forget(freed)
-                self._space.delete(freed)
-                self._listener(TilesFreed(len(freed)))
+            self._free(tuple(Tile.parse(name) for name in done.freed), everything=done.finished)
             if done.finished:
-                self._space.clear()
                 self._end("finished")
-        except ControlPlaneLostError as error:
-            self._lose(error)
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
-            self._failed(claimed.task, error)
+            self._failed(work, error)
         finally:
             self._memory.withdraw(promised)
             self._wake.set()
@@ -376,26 +330,32 @@ class Worker:
         nbytes = with_retries(lambda: self._space.write(tile, result), self._giving_up)
         self._listener(TileWritten(tile.id, nbytes, time.perf_counter() - began))
 
+    def _free(self, tiles: tuple[Tile, ...], *, everything: bool) -> None:
+        """Delete intermediates that nobody will read; what cannot be deleted is in nobody's way."""
+        try:
+            if tiles:
+                self._memory.forget(tiles)
+                with_retries(lambda: self._space.delete(tiles), self._giving_up)
+                self._listener(TilesFreed(len(tiles)))
+            if everything:
+                with_retries(self._space.clear, self._giving_up)
+        except StoreError as error:
+            logger.warning("could not delete intermediates, they go with the run: %s", error)
+
     def _describe(self, task: Task) -> Reader:
         return Reader(task.id, self._dataflow.needs(task), self._dataflow.priority(task))
 
-    def _failed(self, task: Task, error: BaseException) -> None:
-        """End the run for this failure, unless the task was no longer ours to do."""
+    def _failed(self, work: _Work, error: BaseException) -> None:
+        """End the run for this failure, unless it is not the task's, or the task was no longer ours to do."""
         try:
             if isinstance(error, ControlPlaneLostError):
-                raise error
-            if isinstance(error, TileMissingError) and not self._still_ours(task):
-                with self._lock:
-                    self._held.pop(task.id, None)
-                return
-            if not self._giving_up():
-                logger.debug("task %s failed", task.id, exc_info=error)
-                targets = self._dataflow.writes(task)
-                self._plane.stop(failure_of(error, task, targets, self._sizes.row_offset, self.name))
+                self._lose(error)
+            elif isinstance(error, TileMissingError) and not self._leases.still_held(work.lease):
+                logger.debug("task %s is another's by now: %s", work.task.id, error)
+            elif not self._giving_up():
+                logger.debug("task %s failed", work.task.id, exc_info=error)
+                targets = self._dataflow.writes(work.task)
+                self._plane.stop(failure_of(error, work.task, targets, self._sizes.row_offset, self.name))
                 self._end("failed")
-        except ControlPlaneLostError as lost:
-            self._lose(lost)
-
-    def _still_ours(self, task: Task) -> bool:
-        """Whether the lease holds: a tile that another worker's success has freed is no failure."""
-        return task.id in self._plane.renew(self.name, [task.id], self._settings.lease_s)
+        except Exception as lost:  # noqa: BLE001 - the failure could not be told: the plane is what failed
+            self._lose(lost if isinstance(lost, ControlPlaneLostError) else error)

@@ -1,0 +1,122 @@
+"""The tasks that a worker holds: claimed, renewed from a thread of its own, handed back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+
+from numpywren.control import Arrival, Completion, ControlPlane
+from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.worker.retry import with_retries
+
+__all__ = ["Lease", "Leases"]
+
+logger = logging.getLogger(__name__)
+
+#: Share of a lease after which it is renewed.
+RENEW_SHARE = 0.3
+
+
+class Lease:
+    """One claim of one task. Another claim of the same task is another lease."""
+
+    __slots__ = ("begun", "task")
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        #: Whether a slot has taken it up.
+        self.begun = False
+
+
+class Leases:
+    """What one worker holds of one control plane.
+
+    Parameters
+    ----------
+    plane : ControlPlane
+    worker : str
+        Name of the worker.
+    lease_s : float
+        Seconds for which tasks are claimed.
+    stopped : callable
+        Says when to give up retrying.
+    """
+
+    def __init__(self, plane: ControlPlane, worker: str, lease_s: float, stopped: Callable[[], bool]) -> None:
+        self._plane, self._worker, self._lease_s, self._stopped = plane, worker, lease_s, stopped
+        self._lock = threading.Lock()
+        self._held: dict[str, Lease] = {}
+        self._closed = threading.Event()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._held)
+
+    def claim(self, limit: int, prefer: Collection[str]) -> list[Lease]:
+        """Claim up to `limit` tasks; one that is held already (its lease ran out unnoticed) goes on as it is."""
+        claims = with_retries(lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer), self._stopped)
+        with self._lock:
+            made = [Lease(claim.task) for claim in claims if claim.task not in self._held]
+            self._held.update((lease.task, lease) for lease in made)
+        return made
+
+    def begin(self, lease: Lease) -> bool:
+        """Whether a task may be taken up: its lease was neither lost nor handed back."""
+        with self._lock:
+            lease.begun = self._held.get(lease.task) is lease
+            return lease.begun
+
+    def drop(self, lease: Lease) -> None:
+        """Hold a task no longer, without telling anybody."""
+        with self._lock:
+            if self._held.get(lease.task) is lease:
+                del self._held[lease.task]
+
+    def complete(self, lease: Lease, arrivals: list[Arrival], reads: list[str]) -> Completion:
+        """Say that a task is done."""
+        done = with_retries(lambda: self._plane.complete(self._worker, lease.task, arrivals, reads), self._stopped)
+        self.drop(lease)
+        return done
+
+    def still_held(self, lease: Lease) -> bool:
+        """Ask the plane whether a task is still this worker's to do."""
+        kept = self._plane.renew(self._worker, [lease.task], self._lease_s)
+        if lease.task not in kept:
+            self.drop(lease)
+        return lease.task in kept
+
+    def hand_back(self, *, begun: bool) -> None:
+        """Release tasks: all, or those that no slot has taken up. What cannot be told now expires by itself."""
+        with self._lock:
+            names = [name for name, lease in self._held.items() if begun or not lease.begun]
+            for name in names:
+                del self._held[name]
+        if names:
+            try:
+                self._plane.release(self._worker, names)
+            except (ControlPlaneLostError, StoreError) as error:
+                logger.warning("could not hand back %d tasks; their leases expire: %s", len(names), error)
+
+    def keep(self, lost: Callable[[BaseException], None]) -> None:
+        """Renew what is held until `close`; tell `lost` if the plane is gone. Runs in a thread of its own."""
+        while not self._closed.wait(self._lease_s * RENEW_SHARE):
+            with self._lock:
+                held = dict(self._held)
+            if not held:
+                continue
+            try:
+                kept = self._plane.renew(self._worker, list(held), self._lease_s)
+            except StoreError as error:
+                logger.warning("could not renew %d leases, trying again: %s", len(held), error)
+                continue
+            except Exception as error:  # noqa: BLE001 - this thread has nobody else to tell
+                lost(error)
+                return
+            for name, lease in held.items():
+                if name not in kept and not lease.begun:
+                    self.drop(lease)
+
+    def close(self) -> None:
+        """Renew nothing any more."""
+        self._closed.set()
