@@ -21,10 +21,12 @@ RENEW_SHARE = 0.3
 class Lease:
     """One claim of one task. Another claim of the same task is another lease."""
 
-    __slots__ = ("begun", "task")
+    __slots__ = ("attempt", "begun", "task")
 
-    def __init__(self, task: str) -> None:
+    def __init__(self, task: str, attempt: int) -> None:
         self.task = task
+        #: 1, and one more for each lease on the task that has run out.
+        self.attempt = attempt
         #: Whether a slot has taken it up.
         self.begun = False
 
@@ -57,7 +59,7 @@ class Leases:
         """Claim up to `limit` tasks; one that is held already (its lease ran out unnoticed) goes on as it is."""
         claims = with_retries(lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer), self._stopped)
         with self._lock:
-            made = [Lease(claim.task) for claim in claims if claim.task not in self._held]
+            made = [Lease(claim.task, claim.attempt) for claim in claims if claim.task not in self._held]
             self._held.update((lease.task, lease) for lease in made)
         return made
 

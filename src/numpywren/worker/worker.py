@@ -20,7 +20,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from numpywren.control import Arrival, ControlPlane, Reader
-from numpywren.errors import ControlPlaneLostError, StoreError, TileMissingError
+from numpywren.errors import ControlPlaneLostError, StoreError, TileDamagedError, TileMissingError
 from numpywren.events import Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
@@ -281,10 +281,13 @@ class Worker:
         promised = work.promise
         try:
             targets = self._dataflow.writes(work.task)
-            node = self._dataflow.expression(work.task, self._record.scalars)
-            shape = self._sizes.exact_shape(targets[0])
-            results = evaluate(node, work.tiles.fetch, len(targets), shape, self._record.dtype)
-            results = tuple(map(self._space.as_stored, targets, results))
+            results = self._written(targets) if work.lease.attempt > 1 else None
+            known = results is not None
+            if results is None:
+                node = self._dataflow.expression(work.task, self._record.scalars)
+                shape = self._sizes.exact_shape(targets[0])
+                results = evaluate(node, work.tiles.fetch, len(targets), shape, self._record.dtype)
+                results = tuple(map(self._space.as_stored, targets, results))
             ended = time.perf_counter()
             self._slowest[work.task.kind] = max(self._slowest.get(work.task.kind, 0.0), ended - began)
             self._listener(TaskDone(work.task.id, slot, began, work.tiles.waited_s, ended))
@@ -293,21 +296,24 @@ class Worker:
             kept = min(promised, 2 * sum(result.nbytes for result in results))
             self._memory.withdraw(promised - kept)
             promised = kept
-            self._writing.hand(lambda: self._finish(work, targets, results, kept))
+            self._writing.hand(lambda: self._finish(work, targets, results, kept, known=known))
             promised = 0
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
             self._failed(work, error)
         finally:
             self._memory.withdraw(promised)
 
-    def _finish(self, work: _Work, targets: tuple[Tile, ...], results: tuple[NDArray[Any], ...], promised: int) -> None:
-        """Write the tiles of a task, then say that it is done."""
+    def _finish(
+        self, work: _Work, targets: tuple[Tile, ...], results: tuple[NDArray[Any], ...], promised: int, *, known: bool
+    ) -> None:
+        """Write the tiles of a task, unless they are known to be there, then say that it is done."""
         try:
             if self._giving_up():
                 return
             arrivals = []
             for tile, result in zip(targets, results, strict=True):
-                self._write(tile, result)
+                if not known:
+                    self._write(tile, result)
                 readers = tuple(map(self._described, self._dataflow.readers(tile)))
                 arrivals.append(Arrival(tile.id, readers, counted=tile.matrix in self._counted))
                 if readers and self._space.reads_back(tile, result):
@@ -324,6 +330,13 @@ class Worker:
         finally:
             self._memory.withdraw(promised)
             self._wake.set()
+
+    def _written(self, targets: tuple[Tile, ...]) -> tuple[NDArray[Any], ...] | None:
+        """The tiles of a task that somebody computed and wrote before he fell silent; None if one is not there."""
+        try:
+            return tuple([with_retries(functools.partial(self._space.read, tile), self._giving_up) for tile in targets])
+        except (TileMissingError, TileDamagedError):
+            return None
 
     def _write(self, tile: Tile, result: NDArray[Any]) -> None:
         began = time.perf_counter()
