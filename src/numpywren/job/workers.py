@@ -8,7 +8,7 @@ from typing import Any
 
 from numpywren.config import memory_setting, names_setting, number_setting, setting
 
-__all__ = ["cores", "worker_options", "workers_max"]
+__all__ = ["cores", "slots_in_all", "worker_options", "workers_max"]
 
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
@@ -54,6 +54,11 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
         # a worker that is alone takes nothing from others by claiming early
         "ahead": slots if workers == 1 else 0,
     }
+
+
+def slots_in_all() -> int:
+    """Tasks that may be computed at once in all workers of a run."""
+    return int(worker_options()["slots"]) * workers_max()
 
 
 def physical_bytes() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpywren.job.workers import slots_in_all
 from numpywren.matrix import Array, asarray
 
 __all__ = ["matrix", "panel_depth", "square"]
@@ -40,7 +41,7 @@ def square(function: str, name: str, value: Any) -> Array:
 def panel_depth(tiles: int) -> int:
     """How many tiles wide a panel is, for a matrix of so many tiles a side.
 
-    Wide panels write few intermediates; narrow ones leave more to do at once. With a third of the matrix and at most
-    four tiles, two slots are busy for 98% of a Cholesky factorization of 5 × 5 tiles or more.
+    Wide panels write few intermediates; narrow ones leave more to do at once, as many slots need. Two slots are busy
+    for 97% of a Cholesky factorization whose panels are two thirds of the matrix wide.
     """
-    return max(1, min(4, (tiles + 1) // 3))
+    return max(1, 4 * tiles // (3 * max(2, slots_in_all())))

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.job.workers import cores, workers_max
+from numpywren.job.workers import slots_in_all
 from numpywren.linalg.function import function
 from numpywren.matrix import Array, asarray
 
@@ -21,7 +21,7 @@ FEW = 2
 def _splits(output_tiles: int, inner_tiles: int) -> int:
     """In how many parts to cut the inner dimension so that there is something to do for everybody; a power of two."""
     splits = 1
-    while output_tiles * splits < FEW * cores() * workers_max() and 2 * splits <= inner_tiles:
+    while output_tiles * splits < FEW * slots_in_all() and 2 * splits <= inner_tiles:
         splits *= 2
     return splits
 
