@@ -4,8 +4,8 @@
     python benchmarks/bench_linalg.py cholesky 16384
     python benchmarks/bench_linalg.py bounded 16384 --memory 1GiB
 
-Every candidate runs in a process of its own, in turn; figures are medians. ``bounded`` compares a Cholesky factorization
-in little memory with the same one in much.
+Every candidate runs in a process of its own, in turn; figures are medians. ``bounded`` compares a Cholesky
+factorization in little memory with the same one in much.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What small things cost: importing numpywren, and a small factorization with default settings.
 
-    python benchmarks/bench_start.py
+python benchmarks/bench_start.py
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 import numpy as np
-
 from peers import alternate
 
 
@@ -51,7 +50,8 @@ def small(n: int, repeats: int) -> float:
         start = time.perf_counter()
         nw.linalg.cholesky(a)
         runs.append(1e3 * (time.perf_counter() - start))
-    print(f"cholesky {n} × {n}, default settings: {statistics.median(runs):.1f} ms (from {min(runs):.1f} to {max(runs):.1f})")
+    spread = f"from {min(runs):.1f} to {max(runs):.1f}"
+    print(f"cholesky {n} × {n}, default settings: {statistics.median(runs):.1f} ms ({spread})")
     return round(statistics.median(runs), 2)
 
 

@@ -50,7 +50,7 @@ def test_out_says_where_results_go(tmp_path):
 
 
 def test_submit_wants_a_function_of_linalg():
-    with pytest.raises(TypeError, match="numpywren.linalg"):
+    with pytest.raises(TypeError, match=r"numpywren\.linalg"):
         nw.submit(np.linalg.cholesky, np.eye(2))
 
 

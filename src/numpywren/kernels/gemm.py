@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from numpywren.kernels import blas
+from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
 from numpywren.kernels.layout import Shape, check_accumulator, check_choice, operand, transposed_shape
 from numpywren.lambdapack.kernel import kernel
@@ -95,6 +96,6 @@ def gemm(a: NDArray, b: NDArray, *, transa: str = "N", transb: str = "N") -> NDA
     -----
     2 m n k flops. Column-major arguments and their transposes are read in place.
     """
-    c = np.empty(_shape(a.shape, b.shape, transa=transa, transb=transb), dtype=common_dtype(a, b), order="F")
+    c = fresh(_shape(a.shape, b.shape, transa=transa, transb=transb), common_dtype(a, b))
     _multiply(1.0, a, b, transa, transb, 0.0, c)
     return c

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import Address, NDArray, address
 
 __all__ = [
@@ -87,7 +88,7 @@ def _leading_dimension(a: NDArray) -> int | None:
 
 def column_copy(a: NDArray, dtype: np.dtype[Any]) -> NDArray:
     """Return a fresh, writable, column-major copy of `a`."""
-    copy = np.empty(a.shape, dtype=dtype, order="F")
+    copy = fresh(a.shape, dtype)
     np.copyto(copy, a)
     return copy
 

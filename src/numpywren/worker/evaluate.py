@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpywren.kernels.gemm import gemm
+from numpywren.kernels.layout import column_copy
 from numpywren.lambdapack import Kernel, Tile
 from numpywren.lambdapack.resolved import (
     Add,
@@ -105,7 +106,7 @@ class _Evaluation:
         elif isinstance(node, Multiply | Apply) and first.flags.f_contiguous and first.flags.writeable:
             total = first  # fresh from a kernel: ours to add to
         else:
-            total = np.array(first, order="F")
+            total = column_copy(first, first.dtype)
         del first
         for factor, node in rest:
             self.add(total, factor, node)
