@@ -1,6 +1,7 @@
-"""What all tests share: a scratch store of their own, so that none touches the user's."""
+"""What all tests share: a scratch store of their own, so that none touches the user's; golden files."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +15,21 @@ def _scratch_store(tmp_path_factory):
     with config.set({"store": place}):
         yield
     del os.environ["NUMPYWREN_STORE"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture
+def golden(request):
+    """Compare text with a golden file in the folder ``golden`` beside the test, or write the file."""
+
+    def compare(name, text):
+        path = Path(request.path).parent / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text, "if this is meant, run pytest --update-golden"
+
+    return compare
