@@ -140,7 +140,10 @@ class Run:
         status: Status | None = None
         with contextlib.suppress(ControlPlaneLostError):
             status = self._control().status()
-        if status is None or status.state != "running" or status.workers == 0:
+        running = status is not None and status.state == "running"
+        if running and self._backend is not None and self._backend.alive():
+            return self
+        if status is None or not running or status.workers == 0:
             self._quiet(status)
             self._rebuild()
         self.start()
@@ -168,8 +171,6 @@ class Run:
 
     def start(self) -> None:
         """Start the first worker; `wait` starts others as there is work for them."""
-        if self._backend is not None and self._backend.alive():
-            return
         options = worker_options(self._modules)
         check_fits(self._dataflow(), self._bindings(), self._record, options["memory"])
         self.start_on(open_backend(setting("backend"), self.url, options))

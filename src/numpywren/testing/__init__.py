@@ -1,1 +1,5 @@
-"""Filled as it is built."""
+"""Contracts of the parts that others may replace, shipped so that whoever writes one can run them.
+
+``control`` holds the contract of control planes, ``control_machine`` compares any plane with the memory plane on random
+histories, ``control_hammer`` beats one with real processes that are killed.
+"""
