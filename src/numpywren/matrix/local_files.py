@@ -44,13 +44,16 @@ class LocalFiles(Store):
         """Path of one key in the file system."""
         return str(self.folder / check_key(key))
 
+    def maps(self, nbytes: int) -> bool:  # noqa: D102 (inherited)
+        return nbytes >= MAPPED_BYTES
+
     def get(self, key: str, at_most: int | None = None) -> Buffer:  # noqa: D102 (inherited)
         path = self.folder / check_key(key)
         try:
             with path.open("rb", buffering=0) as file:
                 nbytes = os.fstat(file.fileno()).st_size
                 self._check_size(key, nbytes, at_most)
-                if nbytes < MAPPED_BYTES:
+                if not self.maps(nbytes):
                     return memoryview(file.read())
                 flags = mmap.MAP_PRIVATE | mmap.MAP_POPULATE
                 return memoryview(mmap.mmap(file.fileno(), nbytes, flags=flags, prot=mmap.PROT_READ))

@@ -219,9 +219,18 @@ class TileSpace:
         value.flags.writeable = False
         return value
 
-    def reads_back(self, tile: Tile, value: np.ndarray) -> bool:
-        """Whether `read` would give just this value: it does not where an output is not of the run's type."""
-        return self._bound(tile) is None or value.dtype == self._dtype
+    def worth_keeping(self, tile: Tile, value: np.ndarray) -> bool:
+        """Whether a tile that was just written should stay in memory for its readers.
+
+        Not where `read` would give it in another type, so that nothing depends on who holds what; and not where
+        reading maps a file: the system holds what was written already, and would hold it twice.
+        """
+        binding = self._bound(tile)
+        if binding is None:
+            return not self._scratch.maps(value.nbytes)
+        assert binding.array is not None
+        source = binding.array.source
+        return value.dtype == self._dtype and not (isinstance(source, StoredChunks) and source.store.maps(value.nbytes))
 
     def check_outputs(self) -> None:
         """See that outputs are where, and as, they were made; before anything is written to them.

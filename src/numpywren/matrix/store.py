@@ -136,6 +136,10 @@ class Store:
         if at_most is not None and nbytes > at_most:
             raise TileDamagedError(f"{self.url_of(key)} has {nbytes} bytes where {at_most} at most were expected")
 
+    def maps(self, nbytes: int) -> bool:
+        """Whether `get` of so many bytes takes no memory of its own."""
+        return False
+
     def put(self, key: str, *buffers: Buffer) -> int:
         """Write `buffers`, one after the other, as the bytes of `key`; replaces what was there. Returns the size.
 

@@ -316,7 +316,7 @@ class Worker:
                     self._write(tile, result)
                 readers = tuple(map(self._described, self._dataflow.readers(tile)))
                 arrivals.append(Arrival(tile.id, readers, counted=tile.matrix in self._counted))
-                if readers and self._space.reads_back(tile, result):
+                if readers and self._space.worth_keeping(tile, result):
                     self._memory.keep(tile, result)
             reads = [tile.id for tile in work.reads if tile.matrix in self._counted]
             done = self._leases.complete(work.lease, arrivals, reads)
