@@ -13,7 +13,7 @@ from typing import Any
 
 from numpywren import events
 from numpywren.control import ControlPlane, open_plane
-from numpywren.lambdapack import Dataflow, Program
+from numpywren.lambdapack import Dataflow
 from numpywren.matrix import Binding, Store
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
@@ -34,22 +34,9 @@ def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, dict[str, B
         If the run's program uses kernels outside `modules`.
     """
     record, store = RunRecord.load(url)
-    program = _program(record.program, record, modules)
+    program = record.decoded(modules)
     plane = open_plane(record.control_url(store))
     return record, record.bound(modules), store, program.bind(record.sizes), plane
-
-
-def _program(text: str, record: RunRecord, modules: tuple[str, ...]) -> Program:
-    known = _decoded.get((text, modules))
-    if known is None:
-        known = record.decoded(modules)
-        if len(_decoded) > 64:
-            _decoded.clear()
-        _decoded[text, modules] = known
-    return known
-
-
-_decoded: dict[tuple[str, tuple[str, ...]], Program] = {}
 
 
 def begin(url: str, options: Mapping[str, Any]) -> Worker:

@@ -6,8 +6,9 @@ no place of their own) and, by default, ``control.sqlite``.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,11 +155,7 @@ class RunRecord:
         KernelNotAllowedError
             If it names a kernel outside `allowed` and numpywren's own.
         """
-
-        def load(path: str) -> Kernel:
-            return load_kernel(path, allowed)
-
-        return Program.from_json(self.program, load)
+        return Program.from_json(self.program, _loader(allowed))
 
     def control_url(self, store: Store) -> str:
         """URL of the run's control plane."""
@@ -171,6 +168,12 @@ class RunRecord:
         raise ValueError(
             f"a run at {store.url} needs a control plane that its workers can reach: set `control` in the configuration"
         )
+
+
+@functools.cache
+def _loader(allowed: tuple[str, ...]) -> Callable[[str], Kernel]:
+    """What loads kernels from these modules; the same each time, as decoded programs are remembered by it."""
+    return functools.partial(load_kernel, allowed=allowed)
 
 
 def _encode_scalar(value: Scalar) -> Any:
