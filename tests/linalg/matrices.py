@@ -43,3 +43,116 @@ def triangular(n, dtype, lower, seed=0):
 
 def eps(dtype):
     return float(np.finfo(dtype).eps)
+
+
+#: Names of the families of `family` and `hermitian_family`: what factorizations must get right beside the easy case.
+FAMILIES = (
+    "random",
+    "graded",
+    "rank_deficient",
+    "ill_conditioned",
+    "clustered",
+    "repeated",
+    "hilbert",
+    "kahan",
+    "wilkinson",
+    "zero",
+    "identity",
+)
+
+
+def family(name, m, n, dtype, seed=0):
+    """An m × n matrix of one of the `FAMILIES`; `seed` is a number or a generator.
+
+    random: standard normal. graded: rows and columns fall from 1 to √ε. rank_deficient: rank min(m, n) // 2 up to
+    rounding. ill_conditioned: singular values fall evenly on a logarithmic scale, to 1e-14 in double and 1e-6 in single
+    precision. clustered: singular values within a few ε of 1, of 1/2, and of 1e-3. repeated: each of 3, 2 and 1 many
+    times. hilbert: 1 / (i + j + 1). kahan: triangular, and nearly singular without a small diagonal entry. wilkinson:
+    grows by 2^(n - 1) under partial pivoting. Complex ones have random phases on rows and columns, but for identity.
+    """
+    source = np.random.default_rng(seed)
+    k = min(m, n)
+    i, j = np.arange(m)[:, None], np.arange(n)[None, :]
+    if name == "random":
+        return random((m, n), dtype, source)
+    if name == "graded":
+        a = random((m, n), np.complex128 if np.dtype(dtype).kind == "c" else np.float64, source)
+        return (a * _falling(m, dtype)[:, None] * _falling(n, dtype)).astype(dtype)
+    if name in _SPECTRA:
+        u, v = _orthonormal(m, k, dtype, source), _orthonormal(n, k, dtype, source)
+        return ((u * _SPECTRA[name](k, dtype, source)) @ v.conj().T).astype(dtype)
+    if name == "zero":
+        return np.zeros((m, n), dtype)
+    if name == "identity":
+        return np.eye(m, n, dtype=dtype)
+    if name == "hilbert":
+        a = 1 / (i + j + 1)
+    elif name == "kahan":
+        a = np.sin(1.2) ** i * ((i == j) - np.cos(1.2) * (i < j))
+    elif name == "wilkinson":
+        a = np.where(j == n - 1, 1.0, (i == j) * 1.0 - (i > j))
+    else:
+        raise ValueError(f"no family {name!r}; there are {FAMILIES}")
+    return (_phases(m, dtype, source)[:, None] * a * _phases(n, dtype, source)).astype(dtype)
+
+
+def hermitian_family(name, n, dtype, seed=0):
+    """A Hermitian n × n matrix, equal to its conjugate transpose to the last bit, of one of the `FAMILIES`.
+
+    The spectra are those of `family` with alternating signs; kahan is KᴴK of Kahan's K; wilkinson is his tridiagonal
+    W⁺, whose largest eigenvalues come in pairs that agree to working precision.
+    """
+    source = np.random.default_rng(seed)
+    if name in ("zero", "identity"):
+        return family(name, n, n, dtype)
+    if name in _SPECTRA:
+        q = _orthonormal(n, n, dtype, source)
+        values = _SPECTRA[name](n, dtype, source) * (-1.0) ** np.arange(n)
+        a = (q * values) @ q.conj().T
+    elif name == "graded":
+        scale = _falling(n, dtype)
+        a = hermitian_family("random", n, np.complex128 if np.dtype(dtype).kind == "c" else np.float64, source)
+        a = scale[:, None] * a * scale
+    elif name == "kahan":
+        k = family("kahan", n, n, dtype, source)
+        a = k.conj().T @ k
+    elif name == "wilkinson":
+        off = np.ones(max(n - 1, 0))
+        a = np.diag(np.abs(np.arange(n) - (n - 1) / 2)) + np.diag(off, 1) + np.diag(off, -1) if n else np.zeros((0, 0))
+        phases = _phases(n, dtype, source)
+        a = phases[:, None] * a * phases.conj()
+    elif name == "hilbert":
+        phases = _phases(n, dtype, source)
+        a = phases[:, None] * (1 / (np.arange(n)[:, None] + np.arange(n) + 1)) * phases.conj()
+    else:
+        a = family(name, n, n, dtype, source)
+    a = a.astype(dtype)
+    below = np.tril(a, -1)
+    return below + below.conj().T + np.diag(a.diagonal().real)
+
+
+def _falling(n, dtype):
+    return np.geomspace(1, np.sqrt(eps(dtype)), n) if n else np.empty(0)
+
+
+def _phases(n, dtype, source):
+    return np.exp(2j * np.pi * source.random(n)) if np.dtype(dtype).kind == "c" else np.ones(n)
+
+
+def _orthonormal(m, k, dtype, source):
+    double = np.complex128 if np.dtype(dtype).kind == "c" else np.float64
+    return np.linalg.qr(random((m, k), double, source))[0]
+
+
+def _clusters(k, dtype, source):
+    centres = np.array([1, 0.5, 1e-3])[np.arange(k) * 3 // max(k, 1)]
+    return centres * (1 + 4 * eps(dtype) * source.random(k))
+
+
+#: Singular values of the families that are made from them.
+_SPECTRA = {
+    "rank_deficient": lambda k, dtype, source: np.where(np.arange(k) < k // 2, 1 + source.random(k), 0),
+    "ill_conditioned": lambda k, dtype, source: np.geomspace(1, 1e-14 if eps(dtype) < 1e-10 else 1e-6, k) if k else [],
+    "clustered": _clusters,
+    "repeated": lambda k, dtype, source: np.array([3.0, 2.0, 1.0])[np.arange(k) * 3 // max(k, 1)],
+}
