@@ -70,7 +70,7 @@ def ways(folder: Path, value: np.ndarray) -> dict[str, Way]:
     def space(url: str) -> TileSpace:
         array = create_array(f"{url}/array", (n, n), n, value.dtype)
         binding = Binding("L", "output", array.partitions, value.dtype, array)
-        return TileSpace({"L": binding}, open_store(url), value.dtype)
+        return TileSpace({"L": binding}, open_store(url))
 
     ours, memory = space(str(folder / "ours")), space(f"memory:bench-tiles/{folder.name}")
     chunk, blob = Tile("L", (0, 0)), Tile("S", (0, 0))

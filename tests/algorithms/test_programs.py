@@ -5,7 +5,7 @@ import pytest
 from numpywren import algorithms
 from numpywren.lambdapack import Program
 
-PROGRAMS = [program for program in vars(algorithms).values() if isinstance(program, Program)]
+PROGRAMS = [getattr(algorithms, name) for name in algorithms.__all__]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)

@@ -129,7 +129,6 @@ CHANGES = {
     "default is true": (("defaults",), {"depth": True}),
     "matrix role": (("matrices", 0, 1), "everything"),
     "grid letter": (("matrices", 0, 2), ["n", "q"]),
-    "free output": (("matrices", 1, 2), ["n", "*"]),
     "stage of an input": (("matrices", 0, 3), 0),
     "stage too far": (("matrices", 2, 3), 7),
     "unknown base": (("matrices", 2, 4), "Q"),

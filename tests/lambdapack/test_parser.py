@@ -162,7 +162,7 @@ HEADS = {
     "no grid": ("@program()\ndef p(A: Input): pass", "A: Input", "how 'A' is tiled"),
     "grid of a size": ('@program(n="n")\ndef p(n: Size): pass', 'n="n"', "no Input or Output parameter"),
     "grid of nothing": ('@program(B="n")\ndef p(n: Size): pass', 'B="n"', "no Input or Output parameter"),
-    "free grid": ('@program(A="* n")\ndef p(A: Input): pass', 'A="* n"', "'*' cannot count the tiles"),
+    "stage in a grid": ('@program(A="+ n")\ndef p(A: Input): pass', 'A="+ n"', "'+' cannot count the tiles"),
     "matrix letter": ('@program(A="B", B="n")\ndef p(A: Input, B: Input): pass', 'A="B"', "'B' cannot count"),
     "numeric grid": ('@program(A="2 n")\ndef p(A: Input): pass', 'A="2 n"', "'2' in a grid is no name"),
     "grid no text": ("@program(A=2)\ndef p(A: Input): pass", "A=2", "not int"),

@@ -1,20 +1,64 @@
-"""Tile algorithms as LAmbdaPACK programs, one subject a file, each with its mathematics beside the steps."""
+"""Tile algorithms as LAmbdaPACK programs, one subject a file, each with its mathematics beside the steps.
 
-from numpywren.algorithms.cholesky import cholesky as cholesky
-from numpywren.algorithms.diagonal import diagonal as diagonal
-from numpywren.algorithms.diagonal import trace as trace
-from numpywren.algorithms.elementwise import add_diagonal as add_diagonal
-from numpywren.algorithms.elementwise import axpby as axpby
-from numpywren.algorithms.elementwise import axpby_vector as axpby_vector
-from numpywren.algorithms.elementwise import scale as scale
-from numpywren.algorithms.elementwise import scale_vector as scale_vector
-from numpywren.algorithms.gemm import gemm as gemm
-from numpywren.algorithms.norm import norm_fro as norm_fro
-from numpywren.algorithms.norm import norm_inf as norm_inf
-from numpywren.algorithms.norm import norm_max as norm_max
-from numpywren.algorithms.norm import norm_one as norm_one
-from numpywren.algorithms.posv import posv as posv
-from numpywren.algorithms.posv import potrs as potrs
-from numpywren.algorithms.trsm import trsm_adjoint as trsm_adjoint
-from numpywren.algorithms.trsm import trsm_lower as trsm_lower
-from numpywren.algorithms.trsm import trsm_upper as trsm_upper
+A program is parsed and checked when it is first used, not when the package is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from numpywren.lambdapack import Program
+
+if TYPE_CHECKING:  # programs that bear their modules' names
+    from numpywren.algorithms.cholesky import cholesky as cholesky
+    from numpywren.algorithms.diagonal import diagonal as diagonal
+    from numpywren.algorithms.gemm import gemm as gemm
+    from numpywren.algorithms.posv import posv as posv
+
+#: Name of each program → the module that holds it.
+_HOMES = {
+    "add_diagonal": "elementwise",
+    "axpby": "elementwise",
+    "axpby_vector": "elementwise",
+    "cholesky": "cholesky",
+    "diagonal": "diagonal",
+    "gemm": "gemm",
+    "norm_fro": "norm",
+    "norm_inf": "norm",
+    "norm_max": "norm",
+    "norm_one": "norm",
+    "posv": "posv",
+    "potrs": "posv",
+    "scale": "elementwise",
+    "scale_vector": "elementwise",
+    "trace": "diagonal",
+    "trsm_adjoint": "trsm",
+    "trsm_lower": "trsm",
+    "trsm_upper": "trsm",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Program:
+    if name not in _HOMES:
+        raise AttributeError(f"numpywren.algorithms has no program {name!r}; it has {', '.join(_HOMES)}")
+    program: Program = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return program
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Programs(types.ModuleType):
+    """The type of this package: importing a submodule binds its name here, where the program of that name is meant."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, getattr(value, name, value) if isinstance(value, types.ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Programs

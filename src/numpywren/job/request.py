@@ -28,6 +28,8 @@ class Returned:
     scalar: bool = False
     #: Whether only the real part of that element means anything.
     real: bool = False
+    #: Whether the caller gets the numbers in memory, as a NumPy array; for what is short, such as pivots.
+    loaded: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Encode as data."""
@@ -37,12 +39,13 @@ class Returned:
             "conjugated": self.conjugated,
             "scalar": self.scalar,
             "real": self.real,
+            "loaded": self.loaded,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Returned:
         """Decode."""
-        flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real")}
+        flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real", "loaded")}
         return cls(str(data["output"]), **flags)
 
 
@@ -56,7 +59,8 @@ class Request:
         The function that was called.
     program : Program
     inputs : mapping of str to Array
-        By the program's names.
+        By the program's names. One with more dimensions than the program's matrix makes this a stack of problems: see
+        `numpywren.job.stack`.
     returned : tuple of Returned
         One for a single result; several become a NamedTuple whose fields are `fields`.
     sizes : mapping of str to int
@@ -67,7 +71,7 @@ class Request:
     vectors : frozenset of str
         Outputs of two grid letters that are stored as one-dimensional arrays.
     dtypes : mapping of str to dtype
-        Types of outputs that are not of the type of the run.
+        Types of inputs and outputs that are not of the type of the run; such an input has no part in it.
     check_finite : bool
         Whether infinities and NaNs in the inputs are an error.
     fields : tuple of str
@@ -104,7 +108,7 @@ def plain_number(name: str, value: Any) -> Scalar:
 
 def run_dtype(request: Request) -> np.dtype[Any]:
     """The type in which a run computes: NumPy's promotion of its inputs and scalars."""
-    types: list[Any] = [array.dtype for array in request.inputs.values()]
+    types: list[Any] = [array.dtype for name, array in request.inputs.items() if name not in request.dtypes]
     types += [1j for value in request.scalars.values() if np.iscomplexobj(value)]
     dtype = np.result_type(*types) if types else np.dtype(np.float64)
     return np.dtype(dtype)
@@ -125,6 +129,11 @@ def partitions_of(request: Request) -> dict[str, Partition]:
         If inputs are missing, or there are some that the program does not know.
     """
     grids = {matrix.name: matrix for matrix in request.program.matrices}
+    parts = [matrix.name for matrix in request.program.matrices if matrix.role != "temporary" and "*" in matrix.grid]
+    if parts:
+        raise TypeError(
+            f"{request.program.name} is a part that other programs call: nothing says how many tiles {parts[0]} has"
+        )
     wanted = {matrix.name for matrix in request.program.matrices if matrix.role == "input"}
     if wanted != set(request.inputs):
         raise TypeError(

@@ -20,7 +20,7 @@ from numpywren.job.request import Returned
 from numpywren.job.resume import remainder
 from numpywren.job.workers import worker_options, workers_max
 from numpywren.lambdapack import Dataflow, Tile
-from numpywren.matrix import Binding, Scratch, Store, TileSpace
+from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace
 from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["Run", "attach"]
@@ -197,7 +197,7 @@ class Run:
         return self._record.bound(self._modules)
 
     def _space(self) -> TileSpace:
-        return TileSpace(self._bindings(), self._store, self._record.dtype)
+        return TileSpace(self._bindings(), self._store)
 
     def _look(self) -> Status:
         try:
@@ -269,16 +269,18 @@ class Run:
         array = bindings[returned.output].array
         assert array is not None
         if returned.scalar:
-            element = self._scalar(returned.output, array.dtype)
+            element = self._scalars(returned.output, array)
             return element.real if returned.real else element
+        if returned.loaded:
+            return np.asarray(array)
         array = array.view(transposed=array.transposed, conjugated=array.conjugated)  # as it is stored
         return array if owner is None else array.owned_by(owner)
 
-    def _scalar(self, output: str, dtype: np.dtype[Any]) -> Any:
-        tile = Tile(output, (0, 0))
-        if self._dataflow().writer(tile) is None:  # nothing to add up: an empty matrix
-            return dtype.type(0)
-        return self._space().read(tile)[0, 0]
+    def _scalars(self, output: str, array: Array) -> Any:
+        """The single element of a 1 × 1 output; for a stack of problems an array of them."""
+        if array.ndim == 2 and self._dataflow().writer(Tile(output, (0, 0))) is None:
+            return array.dtype.type(0)  # nothing to add up: an empty matrix
+        return np.asarray(array)[..., 0, 0][()]
 
 
 class _Troubles:

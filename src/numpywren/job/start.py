@@ -16,6 +16,7 @@ from numpywren.control import open_plane
 from numpywren.job.request import Request, Returned, partitions_of, plain_number, run_dtype, sizes_of
 from numpywren.job.resume import roots
 from numpywren.job.run import Run
+from numpywren.job.stack import unstacked
 from numpywren.job.workers import worker_options
 from numpywren.lambdapack import Program
 from numpywren.matrix import Array, Binding, Partition, Store, asarray, create_array, open_store, scratch_url
@@ -47,6 +48,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     MemoryBoundError
         If a task does not fit in a worker; nothing has been created.
     """
+    request = unstacked(request)
     partitions = partitions_of(request)
     sizes = sizes_of(request, partitions)
     scalars = {name: plain_number(name, value) for name, value in request.scalars.items()}
@@ -195,13 +197,14 @@ def _binding(
     cuts = tuple(partitions[letter] for letter in grid)
     if role == "input":
         array = request.inputs[name]
-        return Binding(name, "input", cuts, dtype, array, column=array.ndim == 1 and len(grid) == 2)
+        own = np.dtype(request.dtypes.get(name, dtype))
+        return Binding(name, "input", cuts, own, array, column=array.ndim + 1 == len(grid))
     column = name in request.vectors
-    kept = cuts[:1] if column else cuts
+    kept = cuts[:-1] if column else cuts
     own = np.dtype(request.dtypes.get(name, dtype))
     turned = next((one for one in request.returned if one.output == name), Returned(name))
     if turned.transposed:
-        kept = kept[::-1]
+        kept = (*kept[:-2], *kept[:-3:-1])
     array = Array.planned(places[name], tuple(c.length for c in kept), tuple(c.chunk for c in kept), own)
     array = array.view(transposed=turned.transposed, conjugated=turned.conjugated)
     return Binding(name, "output", cuts, own, array, column=column)

@@ -30,7 +30,8 @@ def program(**grids: str) -> Callable[[Callable[..., Any]], Program]:
     ----------
     **grids : str
         For each matrix parameter, what counts its tiles along each dimension: ``A="m n"``. A name that is also a `Size`
-        parameter takes the number of tiles; any other is a size of its own.
+        parameter takes the number of tiles; any other is a size of its own. ``*`` is an index that nothing counts:
+        such a program is a part, which other programs call with their temporaries, and is not run by itself.
 
     Returns
     -------
@@ -135,7 +136,9 @@ def signature(scope: Scope, tree: ast.FunctionDef, grids: Mapping[str, str]) -> 
             raise scope.fail(parameter, f"nothing says how {name!r} is tiled", f'write @program({name}="m n")')
         grid = grid_of(scope, grid_node(tree, name), grids[name])
         for letter in grid:
-            if letter in {"*", "+"} or roles.get(letter, "size") != "size":
+            if letter == "*":
+                continue  # a part of other programs: it cannot be run by itself
+            if letter == "+" or roles.get(letter, "size") != "size":
                 raise scope.fail(grid_node(tree, name), f"{letter!r} cannot count the tiles of {name!r}; a size can")
             letters[letter] = None
         scope.views[name] = View(Matrix(name, "input" if role == "input" else "output", grid))
@@ -342,7 +345,7 @@ class Parser:
                 "fix leading indices: A[s]",
             )
         for letter, count in zip(wanted.grid, found.grid, strict=True):
-            if count == "*":
+            if letter == "*" or count == "*":
                 continue  # to be given by name
             if sizes.setdefault(letter, Name(count)) != Name(count):
                 raise scope.fail(

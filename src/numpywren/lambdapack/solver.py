@@ -252,7 +252,8 @@ def split(index: Index, variable: str) -> tuple[Index, Index] | None:
             if first is None or second is None:
                 return None
             if first[0] == ZERO and second[0] == ZERO:
-                return ZERO, index
+                # the variable may stand on both sides of what cancels
+                return ZERO, index if variable not in names(index) else Binary(op, first[1], second[1])
             if op in {"+", "-"}:
                 join = add if op == "+" else subtract
                 return join(first[0], second[0]), join(first[1], second[1])

@@ -92,8 +92,9 @@ class Verifier:
                 f"matrix {matrix.name!r} is no parameter",
             )
             for letter in matrix.grid:
-                free = letter == "*" and matrix.role == "temporary"
-                self.require(free or letter in program.sizes, f"{letter!r} in the grid of {matrix.name!r} is no size")
+                self.require(
+                    letter == "*" or letter in program.sizes, f"{letter!r} in the grid of {matrix.name!r} is no size"
+                )
             staged = matrix.stage is None or (
                 matrix.role == "temporary" and 0 <= matrix.stage < len(matrix.grid) and matrix.grid[matrix.stage] == "*"
             )

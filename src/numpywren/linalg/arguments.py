@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpywren.job.workers import slots_in_all
+from numpywren.job.workers import slots_in_all, worker_options
 from numpywren.matrix import Array, asarray
 
-__all__ = ["matrix", "panel_depth", "square"]
+__all__ = ["held_tiles", "matrix", "panel_depth", "square", "tiles_along"]
 
 
 def matrix(function: str, name: str, value: Any) -> Array:
-    """A matrix, or whatever `numpywren.asarray` makes one of.
+    """A matrix or a stack of them, or whatever `numpywren.asarray` makes one of.
 
     Raises
     ------
     ValueError
-        If it has not two dimensions.
+        If it has less than two dimensions.
     """
     array = asarray(value)
-    if array.ndim != 2:
-        raise ValueError(f"{function} got {name} of shape {array.shape}; it must be a matrix (two dimensions)")
+    if array.ndim < 2:
+        raise ValueError(
+            f"{function} got {name} of shape {array.shape}; it must be a matrix (two dimensions), or a stack"
+        )
     return array
 
 
 def square(function: str, name: str, value: Any) -> Array:
-    """A square matrix.
+    """A square matrix, or a stack of them.
 
     Raises
     ------
@@ -33,9 +35,19 @@ def square(function: str, name: str, value: Any) -> Array:
         If it is not square; as SciPy, not `numpy.linalg.LinAlgError`.
     """
     array = matrix(function, name, value)
-    if array.shape[0] != array.shape[1]:
+    if array.shape[-2] != array.shape[-1]:
         raise ValueError(f"{function} got {name} of shape {array.shape}; it must be square")
     return array
+
+
+def tiles_along(array: Array, axis: int) -> int:
+    """How many tiles an array has along an axis."""
+    return -(-array.shape[axis] // array.chunks[axis])
+
+
+def held_tiles(tile_bytes: int) -> int:
+    """How many tiles of so many bytes a task may hold at once: operands, work space and results together."""
+    return max(1, int(worker_options(())["memory"]) // max(1, tile_bytes))
 
 
 def panel_depth(tiles: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square
+from numpywren.linalg.arguments import panel_depth, square, tiles_along
 from numpywren.linalg.function import function
 from numpywren.matrix import Array
 
@@ -19,7 +19,7 @@ def cholesky(x: Any, /, *, upper: bool = False, check_finite: bool = True) -> Re
 
     Parameters
     ----------
-    x : Array or array_like, shape (n, n)
+    x : Array or array_like, shape (..., n, n)
         float32, float64, complex64 or complex128; integers count as float64. Only the lower triangle is read, or
         the upper one if `upper`.
     upper : bool, default: False
@@ -29,7 +29,7 @@ def cholesky(x: Any, /, *, upper: bool = False, check_finite: bool = True) -> Re
 
     Returns
     -------
-    Array, shape (n, n)
+    Array, shape (..., n, n)
         The factor, of the type of `x`, its diagonal real and positive. Tiles of the other triangle are not stored and
         read as zeros.
 
@@ -66,6 +66,6 @@ def cholesky(x: Any, /, *, upper: bool = False, check_finite: bool = True) -> Re
         algorithms.cholesky,
         {"A": A.H if upper else A},
         (Returned("L", transposed=upper, conjugated=upper),),
-        sizes={"depth": panel_depth(-(-A.shape[0] // A.chunks[0]) if A.shape[0] else 1)},
+        sizes={"depth": panel_depth(tiles_along(A, -1))},
         check_finite=check_finite,
     )

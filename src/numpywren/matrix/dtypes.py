@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DTYPES", "matrix_dtype"]
+__all__ = ["DTYPES", "STORED_DTYPES", "matrix_dtype"]
 
 #: Name → dtype, in the byte order of this machine.
 DTYPES: dict[str, np.dtype[Any]] = {name: np.dtype(name) for name in ("float32", "float64", "complex64", "complex128")}
+
+#: With the type of what counts and points: pivots, permutations, ranks.
+STORED_DTYPES: dict[str, np.dtype[Any]] = {**DTYPES, "int64": np.dtype("int64")}
 
 
 def matrix_dtype(dtype: Any) -> np.dtype[Any]:

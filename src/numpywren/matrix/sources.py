@@ -13,7 +13,7 @@ import numpy as np
 from numpywren.config import format_bytes
 from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, TileMissingError
 from numpywren.matrix.auto_chunks import tile_chunks
-from numpywren.matrix.dtypes import DTYPES, matrix_dtype
+from numpywren.matrix.dtypes import DTYPES, STORED_DTYPES, matrix_dtype
 from numpywren.matrix.partition import grid
 from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import CHECKSUM_BYTES, column_major, damaged, decode_chunk, encode_chunk
@@ -293,7 +293,7 @@ def layout_from_json(data: Mapping[str, Any]) -> Layout:
     ValueError, KeyError, TypeError
         If the data are no layout.
     """
-    return Layout(tuple(data["shape"]), tuple(data["chunks"]), DTYPES[data["dtype"]])
+    return Layout(tuple(data["shape"]), tuple(data["chunks"]), STORED_DTYPES[data["dtype"]])
 
 
 def open_source(url: str | Path) -> Source:
@@ -313,4 +313,5 @@ def open_source(url: str | Path) -> Source:
         if not store.exists(".zarray"):
             raise NotAnArrayError(f"{store.url} holds no Zarr array; {store.contents()}") from None
         layout = None
-    return ZarrArray(store) if layout is None else StoredChunks(store, layout)
+    # counts and pivots that are opened again are numbers like any others
+    return StoredChunks(store, layout) if layout and layout.dtype in DTYPES.values() else ZarrArray(store)

@@ -12,7 +12,7 @@ import numpy as np
 from numpywren.errors import TileDamagedError, TileMissingError
 from numpywren.lambdapack import Tile
 from numpywren.matrix.array import Array
-from numpywren.matrix.dtypes import DTYPES
+from numpywren.matrix.dtypes import STORED_DTYPES
 from numpywren.matrix.partition import Partition
 from numpywren.matrix.sources import StoredChunks
 from numpywren.matrix.tile_format import column_major, decode_npy, encode_npy
@@ -109,7 +109,7 @@ class Binding:
                 str(data["matrix"]),
                 str(data["role"]),
                 None if cuts is None else tuple(Partition(int(length), int(chunk)) for length, chunk in cuts),
-                DTYPES[data["dtype"]],
+                STORED_DTYPES[data["dtype"]],
                 None if array is None else Array.from_json(array, modules),
                 bool(data["column"]),
             )
@@ -128,15 +128,13 @@ class TileSpace:
         Inputs and outputs, by name; a matrix that is not among them is a temporary.
     scratch : Store
         The run's own place; intermediates are ``tiles/<matrix>/<i>.<j>.npy`` in it.
-    dtype : dtype
-        Type in which the run computes.
     """
 
-    def __init__(self, bindings: Mapping[str, Binding], scratch: Store, dtype: Any) -> None:
-        self._bindings, self._scratch, self._dtype = dict(bindings), scratch, np.dtype(dtype)
+    def __init__(self, bindings: Mapping[str, Binding], scratch: Store) -> None:
+        self._bindings, self._scratch = dict(bindings), scratch
 
     def read(self, tile: Tile) -> np.ndarray:
-        """A tile, column-major and read-only, of the run's type; an intermediate as it was written.
+        """A tile, column-major and read-only, of its matrix's type; an intermediate as it was written.
 
         Tiles of a stack are matrices: its leading dimensions, of length 1 in each tile, are left out.
 
@@ -164,7 +162,7 @@ class TileSpace:
                 )
             shape = [part.size(place) for part, place in zip(binding.cut, index, strict=True)]
             value = np.zeros(shape, array.dtype, order="F")
-        value = column_major(value.reshape(_squeezed(value.shape, binding), order="F"), self._dtype)
+        value = column_major(value.reshape(_squeezed(value.shape, binding), order="F"), binding.dtype)
         value.flags.writeable = False
         return value
 
@@ -230,7 +228,9 @@ class TileSpace:
             return not self._scratch.maps(value.nbytes)
         assert binding.array is not None
         source = binding.array.source
-        return value.dtype == self._dtype and not (isinstance(source, StoredChunks) and source.store.maps(value.nbytes))
+        return value.dtype == binding.dtype and not (
+            isinstance(source, StoredChunks) and source.store.maps(value.nbytes)
+        )
 
     def check_outputs(self) -> None:
         """See that outputs are where, and as, they were made; before anything is written to them.
@@ -299,7 +299,7 @@ class TileSpace:
 
 
 def _squeezed(shape: tuple[int, ...], binding: Binding) -> tuple[int, ...]:
-    return (*shape, 1) if binding.column else shape[-2:]
+    return (*shape[-1:], 1) if binding.column else shape[-2:]
 
 
 def _shown(tile: Tile) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.errors import NotAnArrayError
-from numpywren.matrix.dtypes import DTYPES
+from numpywren.matrix.dtypes import STORED_DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def _metadata(layout: Layout) -> dict[str, Any]:
         "data_type": layout.dtype.name,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(layout.chunks)}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": [0.0, 0.0] if layout.dtype.kind == "c" else 0.0,
+        "fill_value": {"c": [0.0, 0.0], "f": 0.0, "i": 0}[layout.dtype.kind],
         "codecs": codecs,
         "attributes": {},
     }
@@ -116,7 +116,7 @@ def decode_layout(data: Buffer, url: str) -> Layout | None:
         layout = Layout(
             tuple(found["shape"]),
             tuple(found["chunk_grid"]["configuration"]["chunk_shape"]),
-            DTYPES[found["data_type"]],
+            STORED_DTYPES[found["data_type"]],
         )
     except (KeyError, TypeError, ValueError):
         return None
