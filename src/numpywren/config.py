@@ -20,8 +20,11 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from donfig import Config
@@ -48,7 +51,56 @@ DEFAULTS: dict[str, Any] = {
     "progress": "auto",
 }
 
-config = Config("numpywren", defaults=[DEFAULTS])
+#: Variables with our prefix that are no settings: where files are, and how long tests soak.
+_OTHERS = ("config", "root_config", "soak")
+
+
+class _Config(Config):  # type: ignore[misc]  # donfig has no types that mypy finds
+    """Configuration in which a setting that nobody reads, most often a misspelt one, does not pass in silence."""
+
+    def set(self, arg: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Set values, until the end of a `with` block if it begins one.
+
+        Raises
+        ------
+        ValueError
+            If there is no setting of that name.
+        """
+        for key in _unknown({**(arg or {}), **{name.replace("__", "."): value for name, value in kwargs.items()}}):
+            raise ValueError(_no_setting(key))
+        return super().set(arg, **kwargs)
+
+    def refresh(self, **kwargs: Any) -> None:
+        """Read files and variables again; see `donfig.Config.refresh`."""
+        super().refresh(**kwargs)
+        for key in _unknown(self.config):
+            if key not in _OTHERS:
+                where = f"a file in one of {', '.join(self.paths)} or a variable {self.env_prefix}…"
+                warnings.warn(f"{_no_setting(key)}; it comes from {where}", stacklevel=2)
+
+
+def _unknown(given: Mapping[str, Any]) -> Iterator[str]:
+    """Keys, with dots, of what is no setting."""
+    known = dict(_flat(DEFAULTS))
+    return (key for key, _ in _flat(given) if key not in known)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _no_setting(key: str) -> str:
+    known = [name for name, _ in _flat(DEFAULTS)]
+    near = difflib.get_close_matches(key, known, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return f"there is no setting {key!r}; {remedy}"
+
+
+config = _Config("numpywren", defaults=[DEFAULTS])
 
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}

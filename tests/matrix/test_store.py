@@ -286,3 +286,15 @@ def test_importing_makes_nothing_and_loads_no_zarr():
         "m.create_array('memory:x/y', (3,), 3, 'f8'); m.open('memory:x/y'); sys.exit('zarr' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_forked_process_is_told_so_where_it_would_wait_for_ever(tmp_path):
+    open_store(tmp_path).put("a", b"1")
+    child = os.fork()
+    if not child:
+        try:
+            open_store(tmp_path).put("b", b"2")
+        except RuntimeError as error:
+            os._exit("spawn" in str(error))
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1

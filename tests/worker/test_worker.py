@@ -8,9 +8,13 @@ from linalg.matrices import positive_definite
 
 import numpywren as nw
 from numpywren import events
+from numpywren.control import MAX_ATTEMPTS, TaskState
+from numpywren.control.memory import MemoryPlane
 from numpywren.kernels import gemm
 from numpywren.lambdapack import Input, Output, Size
-from numpywren.worker import Settings, Worker, begin, open_run
+from numpywren.testing.control import ManualClock
+from numpywren.worker import Settings, Worker, begin, main, open_run
+from numpywren.worker.leases import Leases
 
 BEGUN = threading.Event()
 
@@ -140,3 +144,26 @@ def failing(A: Input, B: Output, m: Size, n: Size) -> None:
 def test_a_kernel_that_fails_fails_the_run_with_its_exception_and_its_tile():
     with pytest.raises(ZeroDivisionError, match=r"on purpose.*B"):
         nw.run(failing, A=np.ones((2, 2)))
+
+
+def test_a_task_that_lost_a_worker_is_claimed_only_to_be_begun(tmp_path):
+    """So that waiting beside one that takes its workers down counts as one attempt at most."""
+    clock = ManualClock()
+    plane = MemoryPlane(clock=clock)
+    plane.restore([TaskState(name, 0, priority) for priority, name in enumerate("abcd")], {}, 4)
+    plane.claim("fallen", 3, 1.0)
+    clock.advance(1.0)
+    leases = Leases(plane, "w", 1.0, lambda: False)
+    assert [(lease.task, lease.attempt) for lease in leases.claim(4, (), free=1)] == [("a", 2), ("d", 1)]
+    assert len(leases) == plane.status().running == 2
+    leases.hand_back(begun=True)
+    for _ in range(2 * MAX_ATTEMPTS):
+        Leases(plane, "w", 1.0, lambda: False).claim(4, (), free=0)
+        clock.advance(1.0)
+    assert [claim.attempt for claim in plane.claim("v", 4, 1.0)] == [2, 2, 2, 2]
+
+
+def test_a_worker_process_says_in_one_line_why_it_may_not_work(paused, capfd):
+    assert main(paused.url, '{"slots": 1, "memory": 1000000}') == 1
+    assert main("file:///nowhere", '{"slots": 1, "memory": 1000000}') == 1
+    assert "Traceback" not in capfd.readouterr().err

@@ -279,6 +279,8 @@ def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     ------
     ValueError
         If the chunks are not positive, or not one a dimension.
+    TypeError
+        If they are no integers.
     """
     if isinstance(chunks, str) and chunks == "auto":
         configured = config.get("array.chunks")
@@ -289,11 +291,14 @@ def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
         if chunks != "auto":
             raise ValueError(f"chunks must be an int, a tuple of ints or 'auto', not {chunks!r}")
         lengths = auto_chunks(shape, dtype.itemsize)
-    elif isinstance(chunks, tuple | list):
-        lengths = tuple(map(operator.index, chunks))
     else:
-        length = operator.index(chunks)
-        lengths = (1,) * (len(shape) - 2) + (length,) * min(2, len(shape))
+        several = isinstance(chunks, tuple | list)
+        try:
+            lengths = tuple(map(operator.index, chunks if several else [chunks]))
+        except TypeError:
+            raise TypeError(f"chunks must be an int, a tuple of ints or 'auto', not {chunks!r}") from None
+        if not several:
+            lengths = (1,) * (len(shape) - 2) + lengths * min(2, len(shape))
     if len(lengths) != len(shape) or min(lengths) < 1:
         raise ValueError(f"chunks {chunks!r} do not cut shape {shape}; give one positive length, or one a dimension")
     return tuple(max(1, min(chunk, length)) for chunk, length in zip(lengths, shape, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import threading
 from importlib import import_module
@@ -47,6 +48,10 @@ _REMEDIES: dict[int, str] = {
 }
 
 
+#: The process in which a backend was first asked something.
+_asked_by: int | None = None
+
+
 class Entry(NamedTuple):
     """One object in a store.
 
@@ -82,7 +87,8 @@ class Store:
     """
 
     def __init__(self, url: str, backend: ObjectStore, prefix: str = "") -> None:
-        self.url, self.backend, self.prefix = url.rstrip("/"), backend, prefix.strip("/")
+        self.url, self.prefix = url.rstrip("/"), prefix.strip("/")
+        self._backend = backend
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -93,10 +99,29 @@ class Store:
     def __hash__(self) -> int:
         return hash(self.url)
 
+    @property
+    def backend(self) -> ObjectStore:
+        """What holds the bytes, to ask something of.
+
+        Raises
+        ------
+        RuntimeError
+            In a process that was forked from one that had asked before: the threads that answer are not in the copy.
+        """
+        global _asked_by
+        if _asked_by is None:
+            _asked_by = os.getpid()
+        elif _asked_by != os.getpid():
+            raise RuntimeError(
+                "this process was forked from one that had used numpywren, and would wait for ever for threads that "
+                "were not copied; start processes by 'spawn' or 'forkserver': multiprocessing.get_context('spawn')"
+            )
+        return self._backend
+
     def child(self, prefix: str) -> Store:
         """Store of the keys under `prefix`."""
         check_key(prefix)
-        return type(self)(self.url_of(prefix), self.backend, self._path(prefix))
+        return type(self)(self.url_of(prefix), self._backend, self._path(prefix))
 
     def url_of(self, key: str) -> str:
         """URL of one key."""

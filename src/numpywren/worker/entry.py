@@ -13,6 +13,7 @@ from typing import Any
 
 from numpywren import events
 from numpywren.control import ControlPlane, open_plane
+from numpywren.errors import NumpywrenError
 from numpywren.lambdapack import Dataflow
 from numpywren.matrix import Binding, Store
 from numpywren.worker.record import RunRecord
@@ -66,15 +67,15 @@ def main(url: str, options: str) -> int:
     Returns
     -------
     int
-        Exit code of the process: 0, or 1 when the control plane was lost.
+        Exit code of the process: 0, or 1 if there is no such run, it may not run here, or its control plane was lost.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    worker = begin(url, json.loads(options))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, functools.partial(_leave, worker))
     try:
+        worker = begin(url, json.loads(options))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, functools.partial(_leave, worker))
         worker.run()
-    except OSError as error:
+    except (NumpywrenError, OSError) as error:
         logger.error("%s", error)
         return 1
     return 0

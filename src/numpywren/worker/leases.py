@@ -55,12 +55,19 @@ class Leases:
         with self._lock:
             return len(self._held)
 
-    def claim(self, limit: int, prefer: Collection[str]) -> list[Lease]:
-        """Claim up to `limit` tasks; one that is held already (its lease ran out unnoticed) goes on as it is."""
+    def claim(self, limit: int, prefer: Collection[str], free: int) -> list[Lease]:
+        """Claim up to `limit` tasks; one that is held already (its lease ran out unnoticed) goes on as it is.
+
+        Beyond the first `free`, which can be begun at once, no task is kept that lost a worker before: were this worker
+        to fall silent while the task lies here, a second attempt would be counted against it that was none.
+        """
         claims = with_retries(lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer), self._stopped)
         with self._lock:
-            made = [Lease(claim.task, claim.attempt) for claim in claims if claim.task not in self._held]
+            new = [Lease(claim.task, claim.attempt) for claim in claims if claim.task not in self._held]
+            made = [lease for place, lease in enumerate(new) if place < free or lease.attempt == 1]
             self._held.update((lease.task, lease) for lease in made)
+        if back := [lease.task for lease in new if lease not in made]:
+            with_retries(lambda: self._plane.release(self._worker, back), self._stopped)
         return made
 
     def begin(self, lease: Lease) -> bool:

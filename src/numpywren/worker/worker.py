@@ -214,8 +214,9 @@ class Worker:
             self._wake.clear()
             waiting = len(self._leases)
             with self._lock:
-                room = self._settings.slots + self._settings.ahead - self._computing - self._queue.qsize()
-            leases = self._leases.claim(room, self._enabled) if room > 0 else []
+                free = self._settings.slots - self._computing - self._queue.qsize()
+            room = free + self._settings.ahead
+            leases = self._leases.claim(room, self._enabled, free) if room > 0 else []
             for lease in leases:
                 self._take(lease)
             if leases:
