@@ -19,7 +19,7 @@ residual = nw.linalg.norm(A @ x - nw.asarray(b)) / np.linalg.norm(b)
 print(f"relative residual: {residual:.1e}")
 assert residual < 1e-12
 
-L.save("L.zarr")  # Zarr v3: anyone's reader opens it
+L.save("L.zarr", overwrite=True)  # Zarr v3: anyone's reader opens it
 again = nw.open("L.zarr")
 log_det = 2 * np.log(np.asarray(nw.linalg.diagonal(again))).sum()
 print(f"log det A = {log_det:.6f}")
