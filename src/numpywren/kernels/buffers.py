@@ -69,7 +69,7 @@ def _keep(memory: mmap.mmap, nbytes: int) -> None:
             return
         _kept.setdefault(nbytes, []).append(memory)
         while sum(size * len(same) for size, same in _kept.items()) > KEPT_BYTES:
-            oldest = next(iter(_kept))
+            oldest = next(size for size, same in _kept.items() if same)
             _kept[oldest].pop()
             if not _kept[oldest]:
                 del _kept[oldest]
