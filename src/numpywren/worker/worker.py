@@ -109,7 +109,7 @@ class Worker:
         self.left = False
         self._record, self._dataflow, self._plane = record, dataflow, plane
         self._settings, self._listener = settings, listener
-        self._space = TileSpace(bindings, store, record.dtype)
+        self._space = TileSpace(bindings, store)
         self._memory = TileMemory(settings.memory)
         inputs = frozenset(m.name for m in dataflow.program.matrices if m.role == "input")
         self._counted = frozenset(m.name for m in dataflow.program.matrices if m.role == "temporary")
