@@ -26,6 +26,8 @@ _HOMES = {
     "cholesky": "cholesky",
     "diagonal": "diagonal",
     "gemm": "gemm",
+    "gesvd_rows": "subspace",
+    "gesvd_tiles": "subspace",
     "norm_fro": "norm",
     "norm_inf": "norm",
     "norm_max": "norm",
