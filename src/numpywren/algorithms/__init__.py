@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.cholesky import cholesky as cholesky
     from numpywren.algorithms.diagonal import diagonal as diagonal
     from numpywren.algorithms.gemm import gemm as gemm
+    from numpywren.algorithms.gesv import gesv as gesv
+    from numpywren.algorithms.lu import lu as lu
     from numpywren.algorithms.posv import posv as posv
 
 #: Name of each program → the module that holds it.
@@ -24,18 +26,31 @@ _HOMES = {
     "axpby": "elementwise",
     "axpby_vector": "elementwise",
     "cholesky": "cholesky",
+    "det": "determinant",
     "diagonal": "diagonal",
     "gemm": "gemm",
+    "gesv": "gesv",
     "gesvd_rows": "subspace",
     "gesvd_tiles": "subspace",
+    "getrs": "getrs",
+    "getrs_transposed": "getrs",
+    "hesv": "gesv",
+    "lu": "lu",
+    "lu_factor": "lu",
+    "lu_indices": "lu",
+    "lu_permuted": "lu",
     "norm_fro": "norm",
     "norm_inf": "norm",
     "norm_max": "norm",
     "norm_one": "norm",
+    "pca_rows": "pca",
+    "pca_tiles": "pca",
     "posv": "posv",
     "potrs": "posv",
     "scale": "elementwise",
     "scale_vector": "elementwise",
+    "slogdet": "determinant",
+    "sysv": "gesv",
     "trace": "diagonal",
     "trsm_adjoint": "trsm",
     "trsm_lower": "trsm",

@@ -2,9 +2,9 @@
 
 Two programs for one task. `subspace_rows` needs a whole row of tiles in memory, and then reads the matrix once for each
 product with AᴴA. `subspace_tiles` holds one tile of A at a time and reads it twice for that. Both take a matrix with at
-least as many rows as columns, or the adjoint of one, and can centre it on the way: `centred` is 1 to subtract M[j] from
-the rows of tiles in column j, 2 to subtract M[i] from the columns of those in row i, 0 for neither. Whoever centres
-writes M; nobody writes a centred matrix.
+least as many rows as columns, or the adjoint of one, and can centre it on the way: `centred` is 1 to subtract the row
+M[j] from the rows of tiles in column j, 2 to subtract the column M[i]ᴴ from the columns of those in row i, 0 for
+neither. Whoever centres writes M; nobody writes a centred matrix.
 
 References
 ----------
@@ -89,7 +89,7 @@ def subspace_rows(
                         [A[i, j] for j in range(n)],
                         Q[p],
                         [M[j] for j in range(n) if centred == 1],
-                        [M[k].T for k in range(i, i + 1) if centred == 2],
+                        [M[k].H for k in range(i, i + 1) if centred == 2],
                         step=p,
                     )
                     for i in range(s * m // min(lanes, m), (s + 1) * m // min(lanes, m))
@@ -103,7 +103,7 @@ def subspace_rows(
                 [A[i, j] for i in range(b * group, min((b + 1) * group, m)) for j in range(n)],
                 Q[iterations],
                 [M[j] for j in range(n) if centred == 1],
-                [M[i].T for i in range(b * group, min((b + 1) * group, m)) if centred == 2],
+                [M[i].H for i in range(b * group, min((b + 1) * group, m)) if centred == 2],
                 columns=n,
             )
         for t in range(((m + group - 1) // group + fan - 1) // fan):
@@ -175,7 +175,7 @@ def subspace_tiles(
             if centred == 1:
                 Y[0, i] = sum(centred_gemm(A[i, j], O[j], M[j], adjoint=0) for j in range(n))
             elif centred == 2:
-                Y[0, i] = sum(centred_gemm(A[i, j], O[j], M[i].T, adjoint=0) for j in range(n))
+                Y[0, i] = sum(centred_gemm(A[i, j], O[j], M[i].H, adjoint=0) for j in range(n))
             else:
                 Y[0, i] = sum(A[i, j] @ O[j] for j in range(n))
         for p in range(iterations + 1):
@@ -184,7 +184,7 @@ def subspace_tiles(
                 if centred == 1:
                     X[p, j] = sum(centred_gemm(A[i, j], E[p, i], M[j], adjoint=1) for i in range(m))
                 elif centred == 2:
-                    X[p, j] = sum(centred_gemm(A[i, j], E[p, i], M[i].T, adjoint=1) for i in range(m))
+                    X[p, j] = sum(centred_gemm(A[i, j], E[p, i], M[i].H, adjoint=1) for i in range(m))
                 else:
                     X[p, j] = sum(A[i, j].H @ E[p, i] for i in range(m))
             tall_qr(X[p], F[p], T[2 * p + 1], count=n, fan=fan)
@@ -193,7 +193,7 @@ def subspace_tiles(
                     if centred == 1:
                         Y[p + 1, i] = sum(centred_gemm(A[i, j], F[p, j], M[j], adjoint=0) for j in range(n))
                     elif centred == 2:
-                        Y[p + 1, i] = sum(centred_gemm(A[i, j], F[p, j], M[i].T, adjoint=0) for j in range(n))
+                        Y[p + 1, i] = sum(centred_gemm(A[i, j], F[p, j], M[i].H, adjoint=0) for j in range(n))
                     else:
                         Y[p + 1, i] = sum(A[i, j] @ F[p, j] for j in range(n))
         for c in range(min(r, 1)):

@@ -1,19 +1,26 @@
 """Linear algebra on arrays of tiles, with the names and meanings of NumPy, SciPy and the array API standard."""
 
 from numpywren.linalg import products as _products
+from numpywren.linalg.determinant import det as det
+from numpywren.linalg.determinant import slogdet as slogdet
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
+from numpywren.linalg.lu import lu as lu
+from numpywren.linalg.lu import lu_factor as lu_factor
+from numpywren.linalg.lu import lu_solve as lu_solve
 from numpywren.linalg.norms import add_diagonal as add_diagonal
 from numpywren.linalg.norms import diagonal as diagonal
 from numpywren.linalg.norms import matrix_norm as matrix_norm
 from numpywren.linalg.norms import norm as norm
 from numpywren.linalg.norms import trace as trace
+from numpywren.linalg.pca import pca as pca
 from numpywren.linalg.products import add as add
 from numpywren.linalg.products import matmul as matmul
 from numpywren.linalg.products import multiply as multiply
 from numpywren.linalg.products import subtract as subtract
 from numpywren.linalg.solve import cho_solve as cho_solve
+from numpywren.linalg.solve import inv as inv
 from numpywren.linalg.solve import solve as solve
 from numpywren.linalg.solve import solve_triangular as solve_triangular
 from numpywren.linalg.submit import submit as submit

@@ -40,8 +40,8 @@ class Sketch(NamedTuple):
     cuts: dict[str, Partition]
 
 
-def sketch_of(name: str, A: Array, k: Any, n_oversamples: Any, n_iter: Any, seed: Any) -> Sketch:
-    """Check the arguments of a randomized method, and decide how it runs.
+def sketch_of(name: str, A: Array, k: Any, n_oversamples: Any, n_iter: Any, seed: Any, *, count: str = "k") -> Sketch:
+    """Check the arguments of a randomized method, whose rank is called `count`, and decide how it runs.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def sketch_of(name: str, A: Array, k: Any, n_oversamples: Any, n_iter: Any, seed
     """
     if A.ndim != 2:
         raise ValueError(f"{name} got an array of shape {A.shape}; leading singular vectors are found of one matrix")
-    rank = _integer(name, "k", k, 1, min(A.shape))
+    rank = _integer(name, count, k, 1, min(A.shape))
     extra = _integer(name, "n_oversamples", n_oversamples, 0)
     iterations = _integer(name, "n_iter", n_iter, 0)
     key = secrets.randbits(63) if seed is None else _integer(name, "seed", seed, 0, 2**64 - 1)
