@@ -39,10 +39,10 @@ def ours(operation: str, n: int, chunk: int, memory: str | None = None, peaks: l
 
 def compare(operation: str, n: int, chunk: int, peer_chunk: int, repeats: int) -> dict[str, Any]:
     """Our time over that of each peer."""
-    candidates = {"numpywren": ours(operation, n, chunk), **everyone(operation, n, peer_chunk)}
+    candidates = {"numpywren": ours(operation, n, chunk), **everyone(operation, (n, n), peer_chunk)}
     results = alternate(candidates, repeats)
     print(f"{operation}, N = {n}, float64, medians of {repeats} alternating runs")
-    print(table(results, OPERATIONS[operation][0](n)))
+    print(table(results, OPERATIONS[operation].flops(n, n)))
     return ratios(results, "numpywren")
 
 
@@ -55,7 +55,7 @@ def bounded(n: int, chunk: int, memory: str, repeats: int) -> dict[str, Any]:
     }
     results = alternate(candidates, repeats)
     print(f"cholesky, N = {n}, float64, medians of {repeats} alternating runs")
-    print(table(results, OPERATIONS["cholesky"][0](n)))
+    print(table(results, OPERATIONS["cholesky"].flops(n, n)))
     print(f"peak resident memory with a bound of {memory}: {max(peaks):.0f} MiB")
     return {**ratios(results, memory), "peak_mib": max(peaks)}
 

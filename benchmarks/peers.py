@@ -5,6 +5,9 @@ own matrices, times the routine alone, checks its result, and ends. A peer that 
 silence.
 
     python benchmarks/peers.py cholesky 4096 --chunk 1024 --repeats 3
+    python benchmarks/peers.py qr 65536x512 --chunk 2048
+
+What they do for the factorizations other than Cholesky's is in ``peers_factorizations.py``.
 """
 
 from __future__ import annotations
@@ -27,11 +30,36 @@ from typing import Any, NamedTuple, TypeAlias
 HERE = Path(__file__).resolve().parent
 TIMEOUT_S = 3600
 
-#: What the peers can do: flops of each operation on matrices of order n, and ScaLAPACK's name for it.
-OPERATIONS: dict[str, tuple[Callable[[int], float], str]] = {
-    "matmul": (lambda n: 2.0 * n**3, "pdgemm"),
-    "cholesky": (lambda n: n**3 / 3, "pdpotrf"),
+Shape: TypeAlias = "tuple[int, int]"
+
+
+class Operation(NamedTuple):
+    """What the peers can be asked to do."""
+
+    #: Flops by the shape of the matrix. For spectra, those of the reduction to two diagonals alone: how many come after
+    #: it depends on the matrix and on the method.
+    flops: Callable[[int, int], float]
+    #: What it is called in ``scalapack/driver.c``; None if ScaLAPACK has no such thing.
+    scalapack: str | None
+    #: Ways of doing it in memory, and with Dask besides the number of BLAS threads; the fastest way counts.
+    in_memory: tuple[str, ...] = ("",)
+    dask: tuple[str, ...] = ("",)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "matmul": Operation(lambda m, n: 2.0 * n**3, "pdgemm"),
+    "cholesky": Operation(lambda m, n: n**3 / 3, "pdpotrf"),
+    "lu": Operation(lambda m, n: 2 * n**3 / 3, "pdgetrf"),
+    "qr": Operation(lambda m, n: 2 * n**2 * (m - n / 3), "pdgeqrf", dask=("square", "halves")),
+    "svdvals": Operation(lambda m, n: 8 * n**3 / 3, "pdgesvd"),
+    "svd": Operation(lambda m, n: 8 * n**3 / 3, "pdgesvd_vectors"),
+    "eigh": Operation(lambda m, n: 4 * n**3 / 3, "pdsyevd", in_memory=("evr", "evd")),
+    "rsvd": Operation(lambda m, n: 2.0 * m * n * RANK * (2 * POWER_ITERATIONS + 2), None, dask=("lazy", "persisted")),
 }
+
+#: Of the randomized SVD: vectors wanted and drawn beyond those, and how often the matrix is applied twice.
+WANTED, OVERSAMPLES, POWER_ITERATIONS = 50, 10, 2
+RANK = WANTED + OVERSAMPLES
 
 
 class Sample(NamedTuple):
@@ -99,61 +127,79 @@ def _summary(samples: list[Sample]) -> Timing:
     return Timing(statistics.median(runs), runs, samples[-1].detail)
 
 
-def everyone(operation: str, n: int, chunk: int, processes: int = 2) -> dict[str, Candidate]:
-    """All peers for one operation, ready for `alternate`."""
+def everyone(
+    operation: str, shape: Shape, chunk: int, processes: int = 2, blocks: Iterable[int] = (64, 128, 256), data: str = ""
+) -> dict[str, Candidate]:
+    """All peers for one operation, ready for `alternate`; `data` is a stored matrix, for those that read one."""
     return {
-        "NumPy/SciPy": in_memory(operation, n),
-        "Dask": dask(operation, n, chunk),
-        "ScaLAPACK": scalapack(operation, n, processes=processes),
+        "NumPy/SciPy": in_memory(operation, shape),
+        "Dask": dask(operation, shape, chunk, data),
+        "ScaLAPACK": scalapack(operation, shape, blocks, processes),
     }
 
 
-def in_memory(operation: str, n: int) -> Candidate:
-    """NumPy's matmul or SciPy's cholesky on arrays in memory, with all cores."""
-
-    def run() -> Sample | Missing:
-        return child("in_memory", operation, str(n))
-
-    return run
+def in_memory(operation: str, shape: Shape) -> Candidate:
+    """NumPy's or SciPy's function on arrays in memory, with all cores."""
+    return _fastest("in_memory", operation, shape_text(shape), ways=OPERATIONS[operation].in_memory)
 
 
-def dask(operation: str, n: int, chunk: int) -> Candidate:
-    """Dask array on the threaded scheduler, chunks in memory before and after.
+def dask(operation: str, shape: Shape, chunk: int, data: str = "") -> Candidate:
+    """Dask array on the threaded scheduler, chunks in memory before and after, or read from a store.
 
-    BLAS runs either on one thread in each task or on all cores in each; the first call tries both, and the faster one
-    is kept for the calls that follow, and named in the sample's detail.
+    BLAS runs either on one thread in each task or on all cores in each.
     """
+    ways = [f"{threads} {way}" for threads in ("1", "all") for way in OPERATIONS[operation].dask]
+    return _fastest("dask", operation, shape_text(shape), str(chunk), data, ways=ways)
+
+
+def _fastest(*arguments: str, ways: Iterable[str]) -> Candidate:
+    """A child that can work in several ways: the first call tries them all, those that follow keep to the fastest."""
     chosen: list[str] = []
 
     def run() -> Sample | Missing:
         if chosen:
-            return child("dask", operation, str(n), str(chunk), chosen[0])
-        outcomes = {threads: child("dask", operation, str(n), str(chunk), threads) for threads in ("1", "all")}
+            return child(*arguments, chosen[0])
         best: Sample | None = None
-        for threads, outcome in outcomes.items():
+        why: Missing | None = None
+        for way in ways:
+            outcome = child(*arguments, way)
             if isinstance(outcome, Missing):
-                return outcome
-            if best is None or outcome.seconds < best.seconds:
-                best, chosen[:] = outcome, [threads]
-        assert best is not None
-        return best
+                why = why or outcome
+            elif best is None or outcome.seconds < best.seconds:
+                best, chosen[:] = outcome, [way]
+        return best or why or Missing("there is no way to do it")
 
     return run
 
 
-def scalapack(operation: str, n: int, blocks: Iterable[int] = (64, 128, 256), processes: int = 2) -> Candidate:
+def shape_text(shape: Shape) -> str:
+    """A shape as the command line has it: ``4096`` or ``65536x512``."""
+    return str(shape[0]) if shape[0] == shape[1] else f"{shape[0]}x{shape[1]}"
+
+
+def parse_shape(text: str) -> Shape:
+    """What `shape_text` wrote, or a user."""
+    rows, _, columns = text.partition("x")
+    return int(rows), int(columns or rows)
+
+
+def scalapack(operation: str, shape: Shape, blocks: Iterable[int] = (64, 128, 256), processes: int = 2) -> Candidate:
     """ScaLAPACK through the driver in ``scalapack/``; each sample is the best of the block sizes."""
-    routine = OPERATIONS[operation][1]
+    routine = OPERATIONS[operation].scalapack
     nbs = ",".join(map(str, blocks))
 
     def run() -> Sample | Missing:
+        if routine is None:
+            return Missing(f"ScaLAPACK has no {operation}")
         if missing := _build_scalapack():
             return missing
         # Neither bound to cores nor yielding: what is fastest where there are as many cores as processes.
         mpirun = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
         mpirun += ["--mca", "mpi_yield_when_idle", "0", "-np", str(processes)]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        done = _capture([*mpirun, "build/driver", routine, str(n), nbs, "1"], environment, HERE / "scalapack")
+        done = _capture(
+            [*mpirun, "build/driver", routine, shape_text(shape), nbs, "1"], environment, HERE / "scalapack"
+        )
         if isinstance(done, Missing):
             return done
         best = min((json.loads(line) for line in done.splitlines() if line.startswith("{")), key=lambda r: r["seconds"])
@@ -282,12 +328,23 @@ def _dask(operation: str, n: int, chunk: int, blas_threads: str) -> Sample:
 
 def _serve(arguments: list[str]) -> None:
     """Run one peer and print its record."""
-    peer, operation, n, *rest = arguments
+    peer, operation, text, *rest = arguments
+    shape = parse_shape(text)
     if peer == "dask" and importlib.util.find_spec("dask") is None:
         print(json.dumps({"missing": "Dask is not installed; pip install 'numpywren[bench]'"}))
         return
-    sample = _in_memory(operation, int(n)) if peer == "in_memory" else _dask(operation, int(n), int(rest[0]), rest[1])
-    print(json.dumps({"seconds": sample.seconds, "detail": sample.detail}))
+    if operation not in ("matmul", "cholesky"):
+        import peers_factorizations
+
+        done = getattr(peers_factorizations, peer)(operation, shape, *rest)
+    elif peer == "dask":
+        done = _dask(operation, shape[0], int(rest[0]), rest[-1].split()[0])
+    else:
+        done = _in_memory(operation, shape[0])
+    if isinstance(done, Missing):
+        print(json.dumps({"missing": done.why}))
+    else:
+        print(json.dumps({**done.record, "seconds": done.seconds, "detail": done.detail}))
 
 
 def table(results: Mapping[str, Timing | Missing], flops: float) -> str:
@@ -307,19 +364,23 @@ def table(results: Mapping[str, Timing | Missing], flops: float) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Time the peers beside each other.")
-    parser.add_argument("operation", choices=OPERATIONS)
-    parser.add_argument("n", type=int, help="order of the matrices")
+    parser.add_argument("operation", choices=tuple(OPERATIONS))
+    parser.add_argument("shape", type=parse_shape, help="order of the matrices, or their shape, as in 65536x512")
     parser.add_argument("--chunk", type=int, default=2048, help="order of Dask's chunks (default 2048)")
     parser.add_argument("--processes", type=int, default=2, help="of ScaLAPACK (default 2)")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--data", default="", help="the stored matrix of which Dask takes the randomized SVD")
     given = parser.parse_args(arguments)
-    results = alternate(everyone(given.operation, given.n, given.chunk, given.processes), given.repeats)
-    print(f"{given.operation}, N = {given.n}, medians of {given.repeats} alternating runs")
-    print(table(results, OPERATIONS[given.operation][0](given.n)))
+    peers = everyone(given.operation, given.shape, given.chunk, given.processes, data=given.data)
+    results = alternate(peers, given.repeats)
+    print(f"{given.operation}, N = {shape_text(given.shape)}, medians of {given.repeats} alternating runs")
+    print(table(results, OPERATIONS[given.operation].flops(*given.shape)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peer"]:
-        _serve(sys.argv[2:])
+        import peers  # under its own name, as peers_factorizations knows it
+
+        peers._serve(sys.argv[2:])
     else:
         main()

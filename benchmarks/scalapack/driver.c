@@ -233,7 +233,7 @@ static Result time_pdsyevd(int context, int m, int n, int nb)
     int integers = 0, info;
     pdsyevd_("V", "L", &n, a.data, &one, &one, a.desc, w, z.data, &one, &one, z.desc, &wanted, &query, &integers, &query, &info);
     /* The size that it answers is too small for its own later calls in some versions. */
-    int lwork = (int)wanted + 64 * n, liwork = integers + 64 * n;
+    int lwork = (int)wanted + 3 * nb * (n + nb), liwork = integers + 64 * n;
     double *work = workspace(lwork);
     int *iwork = malloc((size_t)liwork * sizeof(int));
     if (iwork == NULL)

@@ -97,7 +97,7 @@ def test_a_missing_peer_says_why_and_is_asked_once(peers):
 
 
 def test_a_peer_that_crashes_is_missing_with_its_last_words(peers):
-    outcome = peers.in_memory("matmul", -1)()
+    outcome = peers.in_memory("matmul", (-1, -1))()
     assert isinstance(outcome, peers.Missing)
     assert "exit status 1" in outcome.why
     assert "negative dimensions" in outcome.why
@@ -105,7 +105,7 @@ def test_a_peer_that_crashes_is_missing_with_its_last_words(peers):
 
 def test_scalapack_without_mpi_says_what_to_install(peers, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    outcome = peers.scalapack("matmul", 10)()
+    outcome = peers.scalapack("matmul", (10, 10))()
     assert isinstance(outcome, peers.Missing)
     assert "apt-get install" in outcome.why
 
