@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.diagonal import diagonal as diagonal
     from numpywren.algorithms.gemm import gemm as gemm
     from numpywren.algorithms.gesv import gesv as gesv
+    from numpywren.algorithms.gesvd import gesvd as gesvd
     from numpywren.algorithms.lu import lu as lu
     from numpywren.algorithms.posv import posv as posv
 
@@ -30,8 +31,13 @@ _HOMES = {
     "diagonal": "diagonal",
     "gemm": "gemm",
     "gesv": "gesv",
+    "gesvd": "gesvd",
+    "gesvd_direct": "gesvd",
+    "gesvd_direct_values": "gesvd",
+    "gesvd_empty": "gesvd",
     "gesvd_rows": "subspace",
     "gesvd_tiles": "subspace",
+    "gesvd_values": "gesvd",
     "getrs": "getrs",
     "getrs_transposed": "getrs",
     "hesv": "gesv",

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square
+from numpywren.linalg.arguments import panel_depth, square, tiles_along
 from numpywren.linalg.function import function
-from numpywren.matrix import Array, asarray
+from numpywren.linalg.pivoting import factor_cuts, panel_tiles
+from numpywren.matrix import Array, asarray, eye
 
-__all__ = ["cho_solve", "solve", "solve_triangular"]
+__all__ = ["cho_solve", "inv", "right_hand_sides", "solve", "solve_triangular"]
+
+#: What may be known of a matrix, by every name that SciPy has for it.
+_ASSUMPTIONS = {
+    "general": "gen",
+    "symmetric": "sym",
+    "hermitian": "her",
+    "positive definite": "pos",
+}
 
 
-def _right_hand_sides(function: str, a: Array, b: Any) -> Array:
-    """The right-hand sides: a vector, or a matrix of columns.
+def right_hand_sides(function: str, a: Array, b: Any) -> Array:
+    """The right-hand sides: a vector, a matrix of columns, or a stack of such matrices.
 
     Raises
     ------
@@ -22,73 +33,163 @@ def _right_hand_sides(function: str, a: Array, b: Any) -> Array:
         If they have not as many rows as `a`.
     """
     array = asarray(b)
-    if array.ndim not in (1, 2) or array.shape[0] != a.shape[0]:
+    n = a.shape[-1]
+    if array.ndim < 1 or array.shape[0 if array.ndim == 1 else -2] != n:
         raise ValueError(
-            f"{function} got a of shape {a.shape} and b of shape {array.shape}; b must be a vector of {a.shape[0]} "
-            f"elements, or a matrix of {a.shape[0]} rows"
+            f"{function} got a matrix of shape {a.shape} and right-hand sides of shape {array.shape}; they must be a "
+            f"vector of {n} elements, or a matrix of {n} rows"
         )
     return array
 
 
 def _depth(a: Array) -> dict[str, int]:
-    return {"depth": panel_depth(-(-a.shape[0] // a.chunks[0]) if a.shape[0] else 1)}
+    return {"depth": panel_depth(tiles_along(a, -2))}
 
 
 @function(Array)
-def solve(a: Any, b: Any, *, assume_a: Literal["pos"], check_finite: bool = True) -> Request:
-    """Solve A X = B for a Hermitian positive definite matrix A.
+def solve(
+    x1: Any,
+    x2: Any,
+    /,
+    *,
+    assume_a: Literal["gen", "sym", "her", "pos"] = "gen",
+    lower: bool = False,
+    check_finite: bool = True,
+) -> Request:
+    """Solve A X = B.
 
     Parameters
     ----------
-    a : Array or array_like, shape (n, n)
-        Only its lower triangle is read.
-    b : Array or array_like, shape (n,) or (n, k)
+    x1 : Array or array_like, shape (..., n, n)
+        The matrix A.
+    x2 : Array or array_like, shape (n,) or (..., n, k)
         One right-hand side, or k of them.
-    assume_a : {"pos"}
-        What is known of `a`.
+    assume_a : {"gen", "sym", "her", "pos"}, default: "gen"
+        What is known of A: nothing, that it is symmetric, Hermitian, or Hermitian positive definite. SciPy's long names
+        (such as ``"positive definite"``) are known too.
+    lower : bool, default: False
+        Which triangle of a symmetric, Hermitian or positive definite matrix is read.
     check_finite : bool, default: True
-        Raise if `a` or `b` holds infinities or NaNs.
+        Raise if what is read of A, or `x2`, holds infinities or NaNs.
 
     Returns
     -------
-    Array, shape of `b`
-        The solution, of the type to which NumPy promotes `a` and `b`.
+    Array, shape of `x2`
+        The solution, of the type to which NumPy promotes `x1` and `x2`.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the matrix is not positive definite; ``minor`` is the order of the first leading minor that is not positive.
+        If the matrix is singular: a pivot is exactly zero. If it is not positive definite where that was assumed;
+        ``minor`` is then the order of the first leading minor that is not positive.
     ValueError
         If shapes do not fit, numbers are not finite, or `assume_a` is not known.
+    MemoryBoundError
+        If a task does not fit in a worker.
 
     Notes
     -----
-    n³/3 + 2 n² k flops (4 times that for complex numbers). Factorization and both substitutions are one run: the
-    forward substitution begins on the first rows of the factor, whose tiles are freed as the back substitution passes.
-    The program is `numpywren.algorithms.posv`.
+    2 n³/3 + 2 n² k flops, or n³/3 + 2 n² k where the matrix is positive definite (4 times that for complex numbers).
+    Factorization and both substitutions are one run: the right-hand sides go through the steps of the factorization,
+    and the factors are freed as the back substitution passes them.
+
+    General matrices are factored by LU with row pivoting; see `lu` for how pivots are found. Symmetric and Hermitian
+    ones are completed from their triangle, tile by tile, and then treated as general ones: the symmetry saves reading,
+    not arithmetic. Positive definite ones are factored by Cholesky's method. No warning is given where the matrix is
+    ill-conditioned. The programs are `numpywren.algorithms.gesv`, ``sysv``, ``hesv`` and ``posv``.
 
     References
     ----------
-    LAPACK: ``posv``.
+    LAPACK: ``gesv``, ``posv``. N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002,
+    chapters 9 and 10.
 
     Examples
     --------
     >>> import numpy as np, numpywren as nw
-    >>> x = nw.linalg.solve([[4.0, 2.0], [2.0, 5.0]], [8.0, 8.0], assume_a="pos")
-    >>> np.asarray(x).round(12)
-    array([1.5, 1. ])
+    >>> x = nw.linalg.solve([[0.0, 2.0], [2.0, 5.0]], [4.0, 12.0])
+    >>> np.asarray(x)
+    array([1., 2.])
     """
-    if assume_a != "pos":
-        raise ValueError(f'solve got assume_a={assume_a!r}; it knows "pos" (Hermitian positive definite)')
-    A = square("solve", "a", a)
-    B = _right_hand_sides("solve", A, b)
+    assumed = _ASSUMPTIONS.get(assume_a, assume_a)
+    if assumed not in _ASSUMPTIONS.values():
+        raise ValueError(f"solve got assume_a={assume_a!r}; it knows 'gen', 'sym', 'her' and 'pos'")
+    A = square("solve", "x1", x1)
+    B = right_hand_sides("solve", A, x2)
+    if assumed == "pos":
+        program, cuts, sizes = algorithms.posv, {}, _depth(A)
+    else:
+        program = {"gen": algorithms.gesv, "sym": algorithms.sysv, "her": algorithms.hesv}[assumed]
+        rows, _ = factor_cuts(A)
+        cuts = {"n": rows}
+        sizes = {
+            "depth": panel_depth(rows.tiles),
+            "fan": panel_tiles(rows, rows, np.result_type(A.dtype, B.dtype)),
+        }
+    if not lower:  # programs read the lower triangle, which is the transpose of the upper one
+        A = {"gen": A, "sym": A.mT, "her": A.H, "pos": A.H}[assumed]
     return Request(
         "solve",
-        algorithms.posv,
+        program,
         {"A": A, "B": B},
         (Returned("X"),),
-        sizes=_depth(A),
+        sizes=sizes,
+        cuts=cuts,
         vectors=frozenset({"X"} if B.ndim == 1 else ()),
+        check_finite=check_finite,
+    )
+
+
+@function(Array)
+def inv(x: Any, /, *, check_finite: bool = True) -> Request:
+    """Inverse of a square matrix.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (..., n, n)
+        float32, float64, complex64 or complex128; integers count as float64.
+    check_finite : bool, default: True
+        Raise if the matrix holds infinities or NaNs.
+
+    Returns
+    -------
+    Array, shape (..., n, n)
+        The inverse, of the type of `x`.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the matrix is singular: a pivot is exactly zero.
+    ValueError
+        If it is not square, or not finite.
+    MemoryBoundError
+        If a task does not fit in a worker.
+
+    Notes
+    -----
+    8 n³/3 flops (4 times that for complex numbers): A X = I is solved by LU factorization with row pivoting, so each
+    column of the result has a small residual. To solve a system, `solve` is faster and more accurate. The
+    program is `numpywren.algorithms.gesv`.
+
+    References
+    ----------
+    N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., SIAM 2002, chapter 14.
+
+    Examples
+    --------
+    >>> import numpy as np, numpywren as nw
+    >>> np.asarray(nw.linalg.inv([[0.0, 2.0], [4.0, 0.0]]))
+    array([[0.  , 0.25],
+           [0.5 , 0.  ]])
+    """
+    A = square("inv", "x", x)
+    rows, _ = factor_cuts(A)
+    return Request(
+        "inv",
+        algorithms.gesv,
+        {"A": A, "B": eye(rows.length, dtype=A.dtype, chunks=rows.chunk)},
+        (Returned("X"),),
+        sizes={"depth": panel_depth(rows.tiles), "fan": panel_tiles(rows, rows, A.dtype)},
+        cuts={"n": rows},
         check_finite=check_finite,
     )
 
@@ -99,9 +200,9 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, *, check_finite: bool = Tru
 
     Parameters
     ----------
-    c_and_lower : tuple of (Array or array_like of shape (n, n), bool)
+    c_and_lower : tuple of (Array or array_like of shape (..., n, n), bool)
         The factor, and whether it is the lower one.
-    b : Array or array_like, shape (n,) or (n, k)
+    b : Array or array_like, shape (n,) or (..., n, k)
         One right-hand side, or k of them.
     check_finite : bool, default: True
         Raise if the factor or `b` holds infinities or NaNs.
@@ -128,7 +229,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, *, check_finite: bool = Tru
     """
     c, lower = c_and_lower
     C = square("cho_solve", "the factor", c)
-    B = _right_hand_sides("cho_solve", C, b)
+    B = right_hand_sides("cho_solve", C, b)
     return Request(
         "cho_solve",
         algorithms.potrs,
@@ -155,9 +256,9 @@ def solve_triangular(
 
     Parameters
     ----------
-    a : Array or array_like, shape (n, n)
+    a : Array or array_like, shape (..., n, n)
         Only the triangle is read.
-    b : Array or array_like, shape (n,) or (n, k); (k, n) for side "right"
+    b : Array or array_like, shape (n,) or (..., n, k); (..., k, n) for side "right"
         The right-hand sides.
     trans : {0, 1, 2, "N", "T", "C"}, default: 0
         op(A) is A, Aᵀ or Aᴴ.
@@ -198,10 +299,10 @@ def solve_triangular(
     A = square("solve_triangular", "a", a)
     B = asarray(b)
     if side == "right":
-        if B.ndim != 2:
+        if B.ndim < 2:
             raise ValueError(f"solve_triangular got b of shape {B.shape}; side='right' wants a matrix")
-        B = B.T  # X op(A) = B is op(A)ᵀ Xᵀ = Bᵀ
-    B = _right_hand_sides("solve_triangular", A, B)
+        B = B.mT  # X op(A) = B is op(A)ᵀ Xᵀ = Bᵀ
+    B = right_hand_sides("solve_triangular", A, B)
     program, view = _substitution(A, op, lower, side == "right")
     return Request(
         "solve_triangular",
@@ -216,8 +317,8 @@ def solve_triangular(
 
 def _substitution(a: Array, op: str, lower: bool, transposed: bool) -> tuple[Any, Array]:
     """The program, and the view of `a` that it is to work on: a triangle, never a transposed one."""
-    view = {"N": a, "T": a.T, "C": a.H}[op]
+    view = {"N": a, "T": a.mT, "C": a.H}[op]
     is_lower = lower == (op == "N")
     if transposed:
-        view, is_lower = view.T, not is_lower
+        view, is_lower = view.mT, not is_lower
     return (algorithms.trsm_lower if is_lower else algorithms.trsm_upper), view

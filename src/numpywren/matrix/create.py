@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from numpywren.config import config
 from numpywren.errors import NotAnArrayError
 from numpywren.matrix.array import Array
 from numpywren.matrix.auto_chunks import auto_chunks, slab_shape
-from numpywren.matrix.dtypes import matrix_dtype
+from numpywren.matrix.dtypes import STORED_DTYPES, matrix_dtype
 from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.partition import grid, tile_indices
 from numpywren.matrix.scratch import new_scratch
@@ -203,6 +204,8 @@ def create_array(url: str | Path, shape: Sequence[int], chunks: Any, dtype: Any,
         If the store refuses.
     """
     layout = _layout(shape, chunks, dtype)
+    if np.dtype(dtype) == STORED_DTYPES["int64"]:  # pivots and permutations: nothing is computed with them
+        layout = replace(layout, dtype=STORED_DTYPES["int64"])
     store = open_store(url)
     _make_room(store, overwrite=overwrite)
     store.put(METADATA_KEY, encode_layout(layout))
