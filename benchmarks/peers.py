@@ -326,7 +326,7 @@ def _dask(operation: str, n: int, chunk: int, blas_threads: str) -> Sample:
     return Sample(seconds, f"Dask {dask.__version__}, chunks of {chunk}, {per_task}")
 
 
-def _serve(arguments: list[str]) -> None:
+def serve(arguments: list[str]) -> None:
     """Run one peer and print its record."""
     peer, operation, text, *rest = arguments
     shape = parse_shape(text)
@@ -381,6 +381,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--peer"]:
         import peers  # under its own name, as peers_factorizations knows it
 
-        peers._serve(sys.argv[2:])
+        peers.serve(sys.argv[2:])
     else:
         main()

@@ -1,7 +1,7 @@
 """Factorizations as NumPy, SciPy and Dask do them, each run in a process of its own by ``peers.py``.
 
-Matrices are column-major and may be overwritten, so that no peer is timed while it copies. Each result is checked by its
-product with one vector, or, where there are only singular values, by the sum of their squares.
+Matrices are column-major and may be overwritten, so that no peer is timed while it copies. Each result is checked by
+its product with one vector, or, where there are only singular values, by the sum of their squares.
 """
 
 from __future__ import annotations
