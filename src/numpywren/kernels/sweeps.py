@@ -78,7 +78,9 @@ def _blocks(n: int, band: int, first: int, count: int) -> Iterator[tuple[int, in
 def _factors_shape(v: Shape, tau: Shape, *, band: int, first: int) -> Shape:
     """Shape of the factors side by side."""
     if len(v) != 2 or len(tau) != 2 or v[1] != tau[1]:
-        raise ValueError(f"sweep_factors got shapes {v} and {tau}; it wants as many columns of reflectors as of factors")
+        raise ValueError(
+            f"sweep_factors got shapes {v} and {tau}; it wants as many columns of reflectors as of factors"
+        )
     return (min(_width(band), v[1]), tau[0] * v[1])
 
 
