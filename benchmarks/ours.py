@@ -100,11 +100,15 @@ def checked_lu(a: nw.Array, result: Any, x: np.ndarray) -> tuple[Any, Any]:
     return want, ux + in_rows(result.lu, ux, lambda block, i: np.tril(block, i - 1))
 
 
-def checked_spectrum(
-    a: nw.Array, left: Any, values: Any, right: Callable[[np.ndarray], np.ndarray], x: np.ndarray
-) -> Any:
-    """A x, and the same from a spectral decomposition."""
-    return in_rows(a, x), in_rows(left, np.asarray(values) * right(x))
+def checked_svd(a: nw.Array, result: Any, x: np.ndarray) -> tuple[Any, Any]:
+    """A x and U S Vᴴ x."""
+    return in_rows(a, x), in_rows(result.U, np.asarray(result.S) * in_rows(result.Vh, x))
+
+
+def checked_eigh(a: nw.Array, result: Any, x: np.ndarray) -> tuple[Any, Any]:
+    """A x and V W Vᴴ x."""
+    v = result.eigenvectors
+    return in_rows(a, x), in_rows(v, np.asarray(result.eigenvalues) * transposed(v, x))
 
 
 def squares(a: nw.Array) -> float:
