@@ -30,6 +30,9 @@ class Returned:
     real: bool = False
     #: Whether the caller gets the numbers in memory, as a NumPy array; for what is short, such as pivots.
     loaded: bool = False
+    #: Shape in which the caller sees it, with the order of its axes there; default: as it is stored.
+    shape: tuple[int, ...] | None = None
+    axes: tuple[int, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Encode as data."""
@@ -40,13 +43,16 @@ class Returned:
             "scalar": self.scalar,
             "real": self.real,
             "loaded": self.loaded,
+            "shape": self.shape,
+            "axes": self.axes,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Returned:
         """Decode."""
         flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real", "loaded")}
-        return cls(str(data["output"]), **flags)
+        shape, axes = (None if data[key] is None else tuple(map(int, data[key])) for key in ("shape", "axes"))
+        return cls(str(data["output"]), **flags, shape=shape, axes=axes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from numpywren.job.request import Returned
 from numpywren.job.resume import remainder
 from numpywren.job.workers import worker_options, workers_max
 from numpywren.lambdapack import Dataflow, Tile
-from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace
+from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_dims, reshape
 from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["Run", "attach"]
@@ -270,11 +270,14 @@ class Run:
         assert array is not None
         if returned.scalar:
             element = self._scalars(returned.output, array)
-            return element.real if returned.real else element
+            element = element.real if returned.real else element
+            return element if returned.shape is None else np.reshape(element, returned.shape)
         if returned.loaded:
             return np.asarray(array)
         array = array.view(transposed=array.transposed, conjugated=array.conjugated)  # as it is stored
-        return array if owner is None else array.owned_by(owner)
+        array = array if owner is None else array.owned_by(owner)
+        array = array if returned.shape is None else reshape(array, returned.shape)
+        return array if returned.axes is None else permute_dims(array, returned.axes)
 
     def _scalars(self, output: str, array: Array) -> Any:
         """The single element of a 1 × 1 output; for a stack of problems an array of them."""

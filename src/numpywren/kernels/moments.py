@@ -62,7 +62,7 @@ def moments(a: NDArray, *, adjoint: int = 0) -> NDArray:
 
 
 def _joined(pieces: Sequence[NDArray]) -> NDArray:
-    total = pieces[0].copy(order="F")
+    total: NDArray = pieces[0].copy(order="F")
     for piece in pieces[1:]:
         count = total[0].real + piece[0].real
         share = np.divide(piece[0].real, count, out=np.zeros_like(count), where=count > 0)
@@ -114,7 +114,7 @@ def means_and_deviations(pieces: Sequence[NDArray], *, code: int) -> tuple[NDArr
 @kernel(shape=lambda row: (row[1],))
 def as_vector(row: NDArray) -> NDArray:
     """A matrix of one row as a vector."""
-    return row[0].copy()
+    return np.array(row[0])
 
 
 @kernel(results=2, shape=lambda s, totals, count=1: (s, s))

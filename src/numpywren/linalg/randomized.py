@@ -156,13 +156,17 @@ def randomized_svd_request(
     """
     A = matrix("svd", "x", x)
     sketch = sketch_of("svd", A, k, n_oversamples, n_iter, seed)
-    turn = {"transposed": sketch.turned, "conjugated": sketch.turned}
-    left, right = ("Vh", "U") if sketch.turned else ("U", "Vh")
+    turned = sketch.turned
+    left, right = ("Vh", "U") if turned else ("U", "Vh")
     return Request(
         "svd",
         algorithms.gesvd_rows if sketch.by_rows else algorithms.gesvd_tiles,
         {"A": sketch.tall},
-        (Returned(left, **turn), Returned("S"), Returned(right, **turn)),
+        (
+            Returned(left, transposed=turned, conjugated=turned),
+            Returned("S"),
+            Returned(right, transposed=turned, conjugated=turned),
+        ),
         sizes=sketch.sizes,
         scalars=sketch.scalars,
         cuts=sketch.cuts,

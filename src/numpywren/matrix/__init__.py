@@ -23,3 +23,8 @@ from numpywren.matrix.store import Entry as Entry
 from numpywren.matrix.store import Store as Store
 from numpywren.matrix.store import is_transient as is_transient
 from numpywren.matrix.store import open_store as open_store
+from numpywren.matrix.views import broadcast_to as broadcast_to
+from numpywren.matrix.views import grouped as grouped
+from numpywren.matrix.views import normal_axes as normal_axes
+from numpywren.matrix.views import permute_dims as permute_dims
+from numpywren.matrix.views import reshape as reshape

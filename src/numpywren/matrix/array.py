@@ -12,6 +12,7 @@ from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.indexing import plan_index
 from numpywren.matrix.operators import Arithmetic
 from numpywren.matrix.partition import Partition, grid
+from numpywren.matrix.rearranged import Rearranged
 from numpywren.matrix.scratch import new_scratch
 from numpywren.matrix.sources import (
     Identity,
@@ -335,6 +336,8 @@ class Array(Arithmetic):
             If the store refuses.
         """
         source = self._source
+        if isinstance(source, Rearranged):
+            source.array.delete()
         if isinstance(source, StoredChunks | ZarrArray):
             source.store.delete(array_keys(list(source.store.list())))
             source.store.prune()
@@ -346,15 +349,19 @@ class Array(Arithmetic):
         """Whether the stored numbers go when this array and its views do."""
         return self._owner is not None and self._owner.alive
 
+    @property
+    def owners(self) -> tuple[Scratch, ...]:
+        """What deletes the numbers when no array uses them any more."""
+        return (*(() if self._owner is None else (self._owner,)), *self._source.owners)
+
     def owned_by(self, owner: Scratch) -> Array:
         """The same array, keeping `owner` alive."""
         return Array(self._source, transposed=self._transposed, conjugated=self._conjugated, owner=owner)
 
     def disown(self) -> Array:
         """Keep the stored numbers when this array and its views are gone; returns the array itself."""
-        for owner in (self._owner, self._source.owner):
-            if owner is not None:
-                owner.disown()
+        for owner in self.owners:
+            owner.disown()
         return self
 
     # -- travelling -------------------------------------------------------------------------------------------------
@@ -418,4 +425,7 @@ def _source_from_json(data: Mapping[str, Any], modules: Collection[str]) -> Sour
         return Identity(layout, int(data["offset"]))
     if kind == "function":
         return FunctionValues.from_json(data, modules)
+    if kind == "rearranged":
+        below = Array.from_json(data["array"], modules)
+        return Rearranged(below, tuple(data["wide"]), tuple(data["axes"]), layout.shape, layout.chunks)
     raise ValueError(f"{kind!r} is no kind of array")

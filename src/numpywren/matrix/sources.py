@@ -61,6 +61,11 @@ class Source(ABC):
     def stored_chunks(self) -> tuple[int, ...]:  # noqa: D102 (with the class)
         return self.layout.chunks
 
+    @property
+    def owners(self) -> tuple[Scratch, ...]:
+        """What deletes things that it is read from."""
+        return () if self.owner is None else (self.owner,)
+
     @abstractmethod
     def read(self, region: tuple[slice, ...]) -> np.ndarray:
         """Numbers in a region with bounds ``0 <= start <= stop <= length`` and no steps; the caller's own."""
