@@ -24,6 +24,8 @@ from numpywren.linalg.solve import inv as inv
 from numpywren.linalg.solve import solve as solve
 from numpywren.linalg.solve import solve_triangular as solve_triangular
 from numpywren.linalg.submit import submit as submit
+from numpywren.linalg.svd import svd as svd
+from numpywren.linalg.svd import svdvals as svdvals
 from numpywren.matrix import install as _install
 
 _install(_products)

@@ -1,0 +1,210 @@
+"""Singular value decompositions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numpywren import algorithms
+from numpywren.job import Request, Returned
+from numpywren.linalg.arguments import matrix, tiles_along
+from numpywren.linalg.function import function
+from numpywren.linalg.randomized import randomized_svd_request
+from numpywren.matrix import Array, Partition, eye
+
+__all__ = ["svd", "svdvals"]
+
+#: Widest band, in columns.
+BAND = 128
+#: Sweeps of bulge chasing in a task, at least, and number of such tasks, at most.
+GROUP, GROUPS = 128, 64
+#: Largest tile, and largest matrix for which one task is quicker than two stages.
+TILE, DIRECT = 512, 512
+
+
+def _cut(A: Array) -> Partition:
+    """How to cut the columns of a matrix that has at least as many rows; its rows are cut alike."""
+    chunk = min(*A.chunks[-2:], TILE)
+    width = max(1, min(BAND, chunk // 2))
+    return Partition(A.shape[-1], max(1, chunk // width * width))
+
+
+def stages_of(columns: Partition) -> dict[str, int]:
+    """Sizes of the two-stage programs for a matrix of so many columns."""
+    width = max(1, min(BAND, columns.chunk // 2))
+    sweeps = max(0, columns.length - 1)
+    group = max(GROUP, -(-sweeps // GROUPS))
+    return {
+        "width": width,
+        "panels": -(-columns.chunk // width),
+        "tile": columns.chunk,
+        "groups": -(-sweeps // group),
+        "group": group,
+    }
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.empty(0, dtype).real.dtype
+
+
+def _is_one_tile(A: Array) -> bool:
+    return tiles_along(A, -2) <= 1 and tiles_along(A, -1) <= 1 and max(A.shape[-2:]) <= DIRECT
+
+
+@function(tuple)
+def svd(
+    x: Any,
+    /,
+    *,
+    full_matrices: bool = True,
+    check_finite: bool = True,
+    k: int | None = None,
+    n_oversamples: int = 10,
+    n_iter: int = 2,
+    seed: int | None = None,
+) -> Request:
+    """Singular value decomposition: A = U diag(S) Vᴴ.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (..., m, n)
+        float32, float64, complex64 or complex128; integers count as float64.
+    full_matrices : bool, default: True
+        Return square U and Vh; else the columns of U and rows of Vh that belong to singular values.
+    check_finite : bool, default: True
+        Raise if `x` holds infinities or NaNs.
+    k : int, optional
+        Find only the leading k singular values and vectors, approximately, by random sketches; `full_matrices` is then
+        of no effect.
+    n_oversamples, n_iter, seed
+        With `k`: more columns of the sketch, power iterations, and what the random numbers start from; see
+        `numpywren.linalg.randomized`.
+
+    Returns
+    -------
+    U : Array, shape (..., m, m), or (..., m, min(m, n))
+    S : Array, shape (..., min(m, n))
+        Singular values, real, in descending order.
+    Vh : Array, shape (..., n, n), or (..., min(m, n), n)
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If it does not converge; so it is with infinities and NaNs where they are not checked for.
+    ValueError
+        If `x` is no matrix, or holds infinities or NaNs.
+    MemoryBoundError
+        If a task does not fit in a worker: the one that decomposes a bidiagonal matrix takes five times the memory of
+        an n × n matrix, n being the smaller dimension.
+
+    Notes
+    -----
+    Two stages: A is reduced to a band by panels of reflectors, tile by tile (8 n³/3 flops for square A, nearly all of
+    them matrix products); the band to a bidiagonal matrix by bulge chasing; divide and conquer decomposes that; and
+    both sets of reflectors are applied to strips of its vectors (10 n³). A matrix of one tile of at most 512 goes
+    to LAPACK at once. Signs (for complex matrices, phases) of pairs of vectors are as they come. Tiles of the result
+    are square, of at most 512. The programs are in `numpywren.algorithms.gesvd`.
+
+    References
+    ----------
+    A. Haidar, J. Kurzak, P. Luszczek, "An improved parallel singular value algorithm and its implementation for
+    multicore hardware", SC 2013. M. Gu, S. C. Eisenstat, "A divide-and-conquer algorithm for the bidiagonal SVD", SIAM
+    J. Matrix Anal. Appl. 16 (1995).
+
+    Examples
+    --------
+    >>> import numpy as np, numpywren as nw
+    >>> U, S, Vh = nw.linalg.svd([[3.0, 0.0], [4.0, 5.0]])
+    >>> np.asarray(S).round(6)
+    array([6.708204, 2.236068])
+    """
+    if k is not None:
+        return randomized_svd_request(x, k, n_oversamples, n_iter, seed, check_finite=check_finite)
+    A = matrix("svd", "x", x)
+    wide = A.shape[-2] < A.shape[-1]
+    tall = A.H if wide else A
+    m, n = tall.shape[-2:]
+    columns = _cut(tall)
+    rows = Partition(m, columns.chunk)
+    full = full_matrices and m > n
+    inputs, sizes = {"A": tall}, {"full": int(full)}
+    cuts = {"m": rows, "n": columns, "k": rows if full else columns}
+    if not n:
+        program, sizes = algorithms.gesvd_empty, {}
+        inputs["I"] = eye(cuts["k"].length, dtype=A.dtype, chunks=cuts["k"].chunk)
+    elif _is_one_tile(A):
+        program = algorithms.gesvd_direct
+        cuts |= {"h": columns, "d": columns}
+    else:
+        program = algorithms.gesvd
+        sizes |= stages_of(columns)
+    u, v = Returned("U"), Returned("V", transposed=True, conjugated=True)
+    if wide:
+        u, v = Returned("V"), Returned("U", transposed=True, conjugated=True)
+    return Request(
+        "svd",
+        program,
+        inputs,
+        (u, Returned("S"), v),
+        sizes=sizes,
+        cuts=cuts,
+        dtypes={"S": _real(A.dtype)},
+        check_finite=check_finite,
+        fields=("U", "S", "Vh"),
+    )
+
+
+@function(Array)
+def svdvals(x: Any, /, *, check_finite: bool = True) -> Request:
+    """Singular values of a matrix.
+
+    Parameters
+    ----------
+    x : Array or array_like, shape (..., m, n)
+        float32, float64, complex64 or complex128; integers count as float64.
+    check_finite : bool, default: True
+        Raise if `x` holds infinities or NaNs.
+
+    Returns
+    -------
+    Array, shape (..., min(m, n))
+        Real, in descending order.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If it does not converge; so it is with infinities and NaNs where they are not checked for.
+    ValueError
+        If `x` is no matrix, or holds infinities or NaNs.
+    MemoryBoundError
+        If a task does not fit in a worker.
+
+    Notes
+    -----
+    The first stages of `svd`, at 8 n³/3 flops for square `x`, which keep nothing for vectors; then the dqds algorithm.
+
+    References
+    ----------
+    As of `svd`; B. N. Parlett, O. A. Marques, "An implementation of the dqds algorithm (positive case)", Linear Algebra
+    Appl. 309 (2000).
+    """
+    A = matrix("svdvals", "x", x)
+    tall = A.H if A.shape[-2] < A.shape[-1] else A
+    columns = _cut(tall)
+    cuts, sizes = {"m": Partition(tall.shape[-2], columns.chunk), "n": columns}, {}
+    if not columns.length or _is_one_tile(A):
+        program = algorithms.gesvd_direct_values
+        cuts["d"] = columns
+    else:
+        program, sizes = algorithms.gesvd_values, stages_of(columns)
+    return Request(
+        "svdvals",
+        program,
+        {"A": tall},
+        (Returned("S"),),
+        sizes=sizes,
+        cuts=cuts,
+        dtypes={"S": _real(A.dtype)},
+        check_finite=check_finite,
+    )
