@@ -16,10 +16,13 @@ if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.cholesky import cholesky as cholesky
     from numpywren.algorithms.diagonal import diagonal as diagonal
     from numpywren.algorithms.gemm import gemm as gemm
+    from numpywren.algorithms.geqrf import geqrf as geqrf
     from numpywren.algorithms.gesv import gesv as gesv
     from numpywren.algorithms.gesvd import gesvd as gesvd
+    from numpywren.algorithms.heev import heev as heev
     from numpywren.algorithms.lu import lu as lu
     from numpywren.algorithms.posv import posv as posv
+    from numpywren.algorithms.qr import qr as qr
 
 #: Name of each program → the module that holds it.
 _HOMES = {
@@ -30,6 +33,8 @@ _HOMES = {
     "det": "determinant",
     "diagonal": "diagonal",
     "gemm": "gemm",
+    "geqrf": "geqrf",
+    "geqrf_r": "geqrf",
     "gesv": "gesv",
     "gesvd": "gesvd",
     "gesvd_direct": "gesvd",
@@ -40,6 +45,10 @@ _HOMES = {
     "gesvd_values": "gesvd",
     "getrs": "getrs",
     "getrs_transposed": "getrs",
+    "heev": "heev",
+    "heev_values": "heev",
+    "heevd": "heev",
+    "heevd_values": "heev",
     "hesv": "gesv",
     "lu": "lu",
     "lu_factor": "lu",
@@ -53,6 +62,8 @@ _HOMES = {
     "pca_tiles": "pca",
     "posv": "posv",
     "potrs": "posv",
+    "qr": "qr",
+    "qr_complete": "qr",
     "scale": "elementwise",
     "scale_vector": "elementwise",
     "slogdet": "determinant",

@@ -3,6 +3,8 @@
 from numpywren.linalg import products as _products
 from numpywren.linalg.determinant import det as det
 from numpywren.linalg.determinant import slogdet as slogdet
+from numpywren.linalg.eigen import eigh as eigh
+from numpywren.linalg.eigen import eigvalsh as eigvalsh
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
@@ -19,6 +21,7 @@ from numpywren.linalg.products import add as add
 from numpywren.linalg.products import matmul as matmul
 from numpywren.linalg.products import multiply as multiply
 from numpywren.linalg.products import subtract as subtract
+from numpywren.linalg.qr import qr as qr
 from numpywren.linalg.solve import cho_solve as cho_solve
 from numpywren.linalg.solve import inv as inv
 from numpywren.linalg.solve import solve as solve
