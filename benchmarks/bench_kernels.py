@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import kernel_candidates
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +33,7 @@ CLOCKS = {"cpu": time.thread_time, "wall": time.perf_counter}
 
 #: Share of gemm's rate that each kernel must reach (float64, tiles of 1024 and 2048).
 GOALS = {"syrk": 0.85, "trsm R L C": 0.70, "trsm L L N": 0.70, "trsm L L C": 0.70, "trsm R L N": 0.70, "potrf": 0.60}
+GOALS |= kernel_candidates.GOALS
 
 
 class Row(NamedTuple):
@@ -51,11 +53,11 @@ def candidates(n: int, dtype: np.dtype[Any]) -> dict[str, tuple[float, Callable[
     """Flops (on real numbers) and a call of each kernel, and of the plain BLAS and LAPACK routines for comparison."""
     rng = np.random.default_rng(0)
 
-    def draw() -> npt.NDArray[Any]:
-        imaginary = 1j * rng.standard_normal((n, n)) if dtype.kind == "c" else 0
-        return np.asfortranarray((rng.standard_normal((n, n)) + imaginary).astype(dtype))
+    def draw(rows: int, columns: int) -> npt.NDArray[Any]:
+        imaginary = 1j * rng.standard_normal((rows, columns)) if dtype.kind == "c" else 0
+        return np.asfortranarray((rng.standard_normal((rows, columns)) + imaginary).astype(dtype))
 
-    a, b = draw(), draw()
+    a, b = draw(n, n), draw(n, n)
     definite = np.asfortranarray(a @ a.conj().T + n * np.eye(n, dtype=dtype))
     factor = potrf(definite)
     letter, work = LETTERS[dtype], np.empty((n, n), dtype, order="F")
@@ -81,6 +83,7 @@ def candidates(n: int, dtype: np.dtype[Any]) -> dict[str, tuple[float, Callable[
         "potrf": (third, lambda: potrf(definite)),
         "BLAS trsm": (half, plain_trsm),
         "LAPACK potrf": (third, plain_potrf),
+        **kernel_candidates.factorizations(n, draw),
     }
     real = 4.0 if dtype.kind == "c" else 1.0
     return {name: (flops * real, call) for name, (flops, call) in calls.items()}
