@@ -37,8 +37,6 @@ _HOMES = {
     "geqrf_r": "geqrf",
     "gesv": "gesv",
     "gesvd": "gesvd",
-    "gesvd_direct": "gesvd",
-    "gesvd_direct_values": "gesvd",
     "gesvd_empty": "gesvd",
     "gesvd_rows": "subspace",
     "gesvd_tiles": "subspace",

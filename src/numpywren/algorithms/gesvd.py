@@ -8,7 +8,7 @@ from numpywren.kernels.ormbr import ormbr
 from numpywren.kernels.sweeps import sweep_factors, sweeps
 from numpywren.lambdapack import Input, Output, Size, program, temporary
 
-__all__ = ["gesvd", "gesvd_direct", "gesvd_direct_values", "gesvd_empty", "gesvd_values"]
+__all__ = ["gesvd", "gesvd_empty", "gesvd_values"]
 
 
 @program(A="m n", U="m k", S="n", V="n n")
@@ -25,12 +25,15 @@ def gesvd(
     tile: Size,
     groups: Size,
     group: Size,
+    direct: Size = 0,
     full: Size = 0,
 ) -> None:
     """A = U diag(S) Vᴴ for m ≥ n, in two stages; rows and columns are cut alike into tiles of `tile`.
 
     Dense to band, by panels (`ge2gb`); band to bidiagonal, by `groups` groups of `group` sweeps of bulge chasing;
     divide and conquer; and both sets of transformations applied to strips of its vectors. With `full` U is square.
+
+    With `direct` a matrix of one tile goes to LAPACK at once, and sizes that concern the two stages are of no effect.
 
     A = Q₁ B P₁ᴴ,  B = Q₂ D P₂ᴴ,  D = U₃ S V₃ᵀ:  U = Q₁ [Q₂ U₃; 0],  V = P₁ P₂ V₃
 
@@ -62,11 +65,13 @@ def gesvd(
     G2 = temporary("*")
     U3 = temporary("*")
     V3 = temporary("*")
-    S3 = temporary("*")
     U4 = temporary("*")
     V4 = temporary("*")
-    ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
-    if min(m, n) > 0:
+    if direct == 1:
+        if min(m, n, k) > 0:
+            U[0, 0], S[0], V[0, 0] = gesdd(A[0, 0], full=full)
+    elif min(m, n) > 0:
+        ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
             [L[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],
@@ -76,9 +81,8 @@ def gesvd(
             B[g + 1], V2[g], T2[g], U2[g], Z2[g] = gb2bd(B[g], band=width, first=g * group, count=group)
             F2[g] = sweep_factors(V2[g], T2[g], band=width, first=g * group)
             G2[g] = sweep_factors(U2[g], Z2[g], band=width, first=g * group)
-        U3[0:n], V3[0:n], S3[0:n] = bdsdc(B[groups], band=width, width=tile)
+        U3[0:n], V3[0:n], S[0:n] = bdsdc(B[groups], band=width, width=tile)
         for j in range(n):
-            S[j] = S3[j]
             U4[j] = sweeps(
                 U3[j],
                 [V2[groups - 1 - g] for g in range(groups)],
@@ -97,7 +101,7 @@ def gesvd(
             )
             V[0:n, j] = ormbr(
                 [V4[j]],
-                [S3[i] for i in range(n)],
+                [S[i] for i in range(n)],
                 [U1[p, q, i] for p in range(min(m, n)) for q in range(panels) for i in range(p + (q + 1) // panels, n)],
                 [Z1[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],
                 strip=j,
@@ -127,6 +131,7 @@ def gesvd_values(
     tile: Size,
     groups: Size,
     group: Size,
+    direct: Size = 0,
 ) -> None:
     """Singular values of A for m ≥ n: as `gesvd`, keeping no reflectors; the bidiagonal matrix goes to dqds."""
     V1 = temporary("* * *")
@@ -136,8 +141,11 @@ def gesvd_values(
     Z1 = temporary("* *")
     L = temporary("* *")
     B = temporary("*")
-    ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
-    if min(m, n) > 0:
+    if direct == 1:
+        if min(m, n) > 0:
+            S[0] = gesdd_values(A[0, 0])
+    elif min(m, n) > 0:
+        ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
             [L[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],
@@ -146,15 +154,6 @@ def gesvd_values(
         for g in range(groups):
             B[g + 1] = gb2bd(B[g], band=width, first=g * group, count=group, vectors=0)
         S[0:n] = bdsdc_values(B[groups], band=width, width=tile)
-
-
-@program(A="m n", U="m k", S="d", V="n h")
-def gesvd_direct(
-    A: Input, U: Output, S: Output, V: Output, m: Size, n: Size, k: Size, h: Size, d: Size, full: Size = 0
-) -> None:
-    """A = U diag(S) Vᴴ for a matrix of one tile."""
-    for o in range(min(m, n, k, h, d, 1)):
-        U[o, o], S[o], V[o, o] = gesdd(A[o, o], full=full)
 
 
 @program(A="m n", I="k k", U="m k", S="n", V="n n")
@@ -167,10 +166,3 @@ def gesvd_empty(A: Input, I: Input, U: Output, S: Output, V: Output, m: Size, n:
         S[i] = gesdd_values(A[i, i])
         for j in range(n):
             V[i, j] = A[i, j]
-
-
-@program(A="m n", S="d")
-def gesvd_direct_values(A: Input, S: Output, m: Size, n: Size, d: Size) -> None:
-    """Singular values of a matrix of one tile."""
-    for o in range(min(m, n, d, 1)):
-        S[o] = gesdd_values(A[o, o])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from numpywren.linalg.function import function
 from numpywren.linalg.randomized import randomized_svd_request
 from numpywren.matrix import Array, Partition, eye
 
-__all__ = ["svd", "svdvals"]
+__all__ = ["Plan", "plan_of", "svd", "svdvals"]
 
 #: Widest band, in columns.
 BAND = 128
@@ -23,33 +23,37 @@ GROUP, GROUPS = 128, 64
 TILE, DIRECT = 512, 512
 
 
-def _cut(A: Array) -> Partition:
-    """How to cut the columns of a matrix that has at least as many rows; its rows are cut alike."""
-    chunk = min(*A.chunks[-2:], TILE)
+class Plan(NamedTuple):
+    """How a matrix with at least as many rows as columns is decomposed."""
+
+    rows: Partition
+    columns: Partition
+    #: Sizes of the programs `gesvd` and `gesvd_values` that the grid does not give.
+    sizes: dict[str, int]
+
+
+def plan_of(A: Array) -> Plan:
+    """Decide how A, with at least as many rows as columns, is cut and decomposed."""
+    m, n = A.shape[-2:]
+    direct = m <= DIRECT and tiles_along(A, -2) <= 1 and tiles_along(A, -1) <= 1
+    chunk = max(1, m if direct else min(*A.chunks[-2:], TILE))
     width = max(1, min(BAND, chunk // 2))
-    return Partition(A.shape[-1], max(1, chunk // width * width))
-
-
-def stages_of(columns: Partition) -> dict[str, int]:
-    """Sizes of the two-stage programs for a matrix of so many columns."""
-    width = max(1, min(BAND, columns.chunk // 2))
-    sweeps = max(0, columns.length - 1)
+    chunk = chunk if direct else chunk // width * width
+    sweeps = max(1, n - 1)
     group = max(GROUP, -(-sweeps // GROUPS))
-    return {
+    sizes = {
+        "direct": int(direct),
         "width": width,
-        "panels": -(-columns.chunk // width),
-        "tile": columns.chunk,
+        "panels": -(-chunk // width),
+        "tile": chunk,
         "groups": -(-sweeps // group),
         "group": group,
     }
+    return Plan(Partition(m, chunk), Partition(n, chunk), sizes)
 
 
 def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.empty(0, dtype).real.dtype
-
-
-def _is_one_tile(A: Array) -> bool:
-    return tiles_along(A, -2) <= 1 and tiles_along(A, -1) <= 1 and max(A.shape[-2:]) <= DIRECT
 
 
 @function(tuple)
@@ -124,21 +128,13 @@ def svd(
     A = matrix("svd", "x", x)
     wide = A.shape[-2] < A.shape[-1]
     tall = A.H if wide else A
-    m, n = tall.shape[-2:]
-    columns = _cut(tall)
-    rows = Partition(m, columns.chunk)
-    full = full_matrices and m > n
-    inputs, sizes = {"A": tall}, {"full": int(full)}
-    cuts = {"m": rows, "n": columns, "k": rows if full else columns}
-    if not n:
+    plan = plan_of(tall)
+    full = full_matrices and plan.rows.length > plan.columns.length
+    program, inputs, sizes = algorithms.gesvd, {"A": tall}, {**plan.sizes, "full": int(full)}
+    left = plan.rows if full else plan.columns
+    if not plan.columns.length:
         program, sizes = algorithms.gesvd_empty, {}
-        inputs["I"] = eye(cuts["k"].length, dtype=A.dtype, chunks=cuts["k"].chunk)
-    elif _is_one_tile(A):
-        program = algorithms.gesvd_direct
-        cuts |= {"h": columns, "d": columns}
-    else:
-        program = algorithms.gesvd
-        sizes |= stages_of(columns)
+        inputs["I"] = eye(left.length, dtype=A.dtype, chunks=left.chunk)
     u, v = Returned("U"), Returned("V", transposed=True, conjugated=True)
     if wide:
         u, v = Returned("V"), Returned("U", transposed=True, conjugated=True)
@@ -148,7 +144,7 @@ def svd(
         inputs,
         (u, Returned("S"), v),
         sizes=sizes,
-        cuts=cuts,
+        cuts={"m": plan.rows, "n": plan.columns, "k": left},
         dtypes={"S": _real(A.dtype)},
         check_finite=check_finite,
         fields=("U", "S", "Vh"),
@@ -191,20 +187,14 @@ def svdvals(x: Any, /, *, check_finite: bool = True) -> Request:
     """
     A = matrix("svdvals", "x", x)
     tall = A.H if A.shape[-2] < A.shape[-1] else A
-    columns = _cut(tall)
-    cuts, sizes = {"m": Partition(tall.shape[-2], columns.chunk), "n": columns}, {}
-    if not columns.length or _is_one_tile(A):
-        program = algorithms.gesvd_direct_values
-        cuts["d"] = columns
-    else:
-        program, sizes = algorithms.gesvd_values, stages_of(columns)
+    plan = plan_of(tall)
     return Request(
         "svdvals",
-        program,
+        algorithms.gesvd_values,
         {"A": tall},
         (Returned("S"),),
-        sizes=sizes,
-        cuts=cuts,
+        sizes=plan.sizes,
+        cuts={"m": plan.rows, "n": plan.columns},
         dtypes={"S": _real(A.dtype)},
         check_finite=check_finite,
     )
