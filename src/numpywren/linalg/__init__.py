@@ -22,6 +22,8 @@ from numpywren.linalg.products import matmul as matmul
 from numpywren.linalg.products import multiply as multiply
 from numpywren.linalg.products import subtract as subtract
 from numpywren.linalg.qr import qr as qr
+from numpywren.linalg.qr_factor import QRFactor as QRFactor
+from numpywren.linalg.qr_factor import qr_factor as qr_factor
 from numpywren.linalg.solve import cho_solve as cho_solve
 from numpywren.linalg.solve import inv as inv
 from numpywren.linalg.solve import solve as solve
@@ -29,6 +31,12 @@ from numpywren.linalg.solve import solve_triangular as solve_triangular
 from numpywren.linalg.submit import submit as submit
 from numpywren.linalg.svd import svd as svd
 from numpywren.linalg.svd import svdvals as svdvals
+from numpywren.linalg.tensors import matrix_transpose as matrix_transpose
+from numpywren.linalg.tensors import outer as outer
+from numpywren.linalg.tensors import tensordot as tensordot
+from numpywren.linalg.vectors import cross as cross
+from numpywren.linalg.vectors import vecdot as vecdot
+from numpywren.linalg.vectors import vector_norm as vector_norm
 from numpywren.matrix import install as _install
 
 _install(_products)
