@@ -65,7 +65,7 @@ def bands(n: int, x: Array, a: Array, draw: Callable[[int, int], Array]) -> Call
     v, t, _ = he2hb_panel([a, x], [], [], band=band, at=0)[1:]
     hermitian = draw(2 * band + 1, n)
     hermitian[band + 1 :] = 0
-    hermitian[0].imag[...] = 0
+    hermitian[0] = hermitian[0].real
     upper = draw(3 * band - 1, n)
     _, reflectors, tau = hb2st(hermitian, band=band, first=0, count=count)
     factors = sweep_factors(reflectors, tau, band=band, first=0)
