@@ -14,7 +14,6 @@ left of those of earlier ones.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,13 +21,13 @@ import numpy as np
 from numpywren.kernels import blas
 from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import LETTERS, NDArray, address, char, common_dtype, integer, routine
-from numpywren.kernels.layout import Shape, column_copy
+from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["hop_count", "hop_rows", "sweep_factors", "sweeps"]
 
 #: Sweeps in a block, at most: wider ones waste more on the corners of the parallelogram, narrower ones more on gemm.
-BLOCK = 64
+BLOCK = 32
 
 
 def hop_count(n: int, band: int, sweep: int) -> int:
@@ -44,7 +43,7 @@ def hop_rows(n: int, band: int, sweep: int, hop: int) -> tuple[int, int]:
 
 def _width(band: int) -> int:
     """Sweeps in a block. More than the band would join reflectors that do not commute as they must."""
-    return max(1, min(BLOCK, band // 2))
+    return max(1, min(BLOCK, band // 4))
 
 
 class _Parallelogram:
@@ -76,22 +75,22 @@ def _blocks(n: int, band: int, first: int, count: int) -> Iterator[tuple[int, in
 
 
 def _factors_shape(v: Shape, tau: Shape, *, band: int, first: int) -> Shape:
-    """Shape of the factors side by side."""
+    """Shape of the products side by side."""
     if len(v) != 2 or len(tau) != 2 or v[1] != tau[1]:
         raise ValueError(
             f"sweep_factors got shapes {v} and {tau}; it wants as many columns of reflectors as of factors"
         )
-    return (min(_width(band), v[1]), tau[0] * v[1])
+    return (min(band + _width(band) - 1, v[0]), tau[0] * v[1])
 
 
 def _factors_flops(v: Shape, tau: Shape, *, band: int, first: int) -> float:
-    """About b g² a block of g reflectors of length b."""
-    return float(tau[0]) * v[1] * _width(band) * band
+    """About 3 b g² a block of g reflectors of length b."""
+    return 3.0 * tau[0] * v[1] * _width(band) * band
 
 
 @kernel(shape=_factors_shape, flops=_factors_flops)
 def sweep_factors(v: NDArray, tau: NDArray, *, band: int, first: int) -> NDArray:
-    """Triangular factors of the block reflectors of a group of sweeps: I - V T Vᴴ.
+    """Second factors of the block reflectors of a group of sweeps: W = V T in I - V T Vᴴ.
 
     Parameters
     ----------
@@ -105,30 +104,30 @@ def sweep_factors(v: NDArray, tau: NDArray, *, band: int, first: int) -> NDArray
 
     Returns
     -------
-    ndarray, shape (block, hops · sweeps)
-        T of the block that begins with column c, at hop h, in the columns from h · sweeps + c on.
+    ndarray, shape (up to band + block - 1, hops · sweeps)
+        W of the block that begins with column c, at hop h, in the columns from h · sweeps + c on, its first row on top.
 
     References
     ----------
     LAPACK: ``larft``.
     """
     dtype = common_dtype(v, tau)
-    n, count = v.shape
+    letter, (n, count) = LETTERS[dtype], v.shape
     factors = np.zeros(_factors_shape(v.shape, tau.shape, band=band, first=first), dtype, order="F")
     width = _width(band)
     vectors = _Parallelogram(np.asarray(v, dtype), band, first)
-    larft = routine("lapack", LETTERS[dtype] + "larft")
-    forward, columns = char("F"), char("C")
-    ld, ldt = integer(vectors.space.shape[0]), integer(max(1, factors.shape[0]))
-    scales = np.zeros(width, dtype)
+    larft = routine("lapack", letter + "larft")
+    scales, t = np.zeros(width, dtype), np.zeros((width, width), dtype, order="F")
+    ld, at_v, at_t, at_scales = len(vectors.space), address(vectors.space), address(t), address(scales)
     for start, stop, hops in _blocks(n, band, first, count):
         for hop in range(hops):
-            _, block = vectors(start, stop, hop)
+            m = len(vectors(start, stop, hop)[1])
             scales[: stop - start] = tau[hop, start:stop]
             # reflectors that begin below the last row are none; LAPACK must not see more vectors than rows
-            k = min(stop - start, block.shape[0])
-            t = address(factors) + factors.itemsize * factors.shape[0] * (hop * count + start)
-            larft(forward, columns, integer(block.shape[0]), integer(k), address(block), ld, address(scales), t, ldt)
+            k = min(stop - start, m)
+            larft(char("F"), char("C"), integer(m), integer(k), at_v, integer(ld), at_scales, at_t, integer(width))
+            w = address(factors) + factors.itemsize * len(factors) * (hop * count + start)
+            blas.gemm(letter, "N", "N", m, k, k, 1.0, at_v, ld, at_t, width, 0.0, w, len(factors))
     return factors
 
 
@@ -172,7 +171,7 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
 
     Notes
     -----
-    4 w flops an element of a reflector, half as much again for the corners of the parallelograms: all of it gemm.
+    4 w flops an element of a reflector, and a quarter of that for the corners of the parallelograms: all of it gemm.
 
     References
     ----------
@@ -181,32 +180,39 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
     """
     _shape(z.shape, tuple(v.shape for v in vs), tuple(f.shape for f in fs), band=band, group=group, top=top)
     dtype = common_dtype(z, *vs, *fs)
-    result = column_copy(z, dtype)
     n, w = z.shape
-    if math.prod(z.shape) == 0:
-        return result
-    width = _width(band)
-    inner, scaled = fresh((width, w), dtype), fresh((width, w), dtype)
-    for position, (v, f) in enumerate(zip(vs, fs, strict=True)):
+    # Rows of Z are contiguous here, so that what a block reaches is one piece of memory.
+    rows = fresh((w, n), dtype)
+    _transpose(z, rows)
+    inner = fresh((w, _width(band)), dtype)
+    for position, (v, f) in enumerate(zip(vs, fs, strict=True) if w else ()):
         first, count = (top - position) * group, v.shape[1]
-        vectors = _Parallelogram(np.asarray(v, dtype), band, first)
+        vectors = _Parallelogram(np.asarray(v, dtype) if dtype.kind == "f" else np.conjugate(v, dtype=dtype), band, first)
         factors = np.asfortranarray(f, dtype)
         for start, stop, hops in reversed(list(_blocks(n, band, first, count))):
             for hop in range(hops):
                 row, block = vectors(start, stop, hop)
-                t = factors[:, hop * count + start : hop * count + stop]
-                _apply(result, row, block, t, inner, scaled)
+                column = hop * count + start
+                _apply(rows, row, block, factors[:, column : column + stop - start], inner)
+    result = fresh((n, w), dtype)
+    _transpose(rows, result)
     return result
 
 
-def _apply(z: NDArray, row: int, v: NDArray, t: NDArray, inner: NDArray, scaled: NDArray) -> None:
-    """Z(row:, :) ← (I - V T Vᴴ) Z(row:, :), where V reaches."""
-    letter, item = LETTERS[z.dtype], z.itemsize
-    n, w = z.shape
-    m, k = v.shape[0], min(v.shape)
-    ldi, ldv, ldt = inner.shape[0], v.strides[1] // item, t.strides[1] // item
-    at = address(z) + row * item
-    # V keeps zeros beyond the rows that are there, so of its columns only the first k count.
-    blas.gemm(letter, "C", "N", k, w, m, 1.0, address(v), ldv, at, n, 0.0, address(inner), ldi)
-    blas.gemm(letter, "N", "N", k, w, k, 1.0, address(t), ldt, address(inner), ldi, 0.0, address(scaled), ldi)
-    blas.gemm(letter, "N", "N", m, w, k, -1.0, address(v), ldv, address(scaled), ldi, 1.0, at, n)
+def _transpose(a: NDArray, out: NDArray) -> None:
+    """Write the transpose, in pieces that fit the cache."""
+    side = 128
+    for i in range(0, a.shape[0], side):
+        for j in range(0, a.shape[1], side):
+            out[j : j + side, i : i + side] = a[i : i + side, j : j + side].T
+
+
+def _apply(z: NDArray, row: int, v: NDArray, f: NDArray, inner: NDArray) -> None:
+    """Zᵀ(:, row:) ← Zᵀ(:, row:) (I - conj(V) Wᵀ), where V reaches."""
+    letter, item, w = LETTERS[z.dtype], z.itemsize, len(z)
+    # V keeps zeros beyond the rows that are there, so of its columns only the first k count
+    m, k = len(v), min(v.shape)
+    ldv, ldf = v.strides[1] // item, f.strides[1] // item
+    at = address(z) + row * w * item
+    blas.gemm(letter, "N", "N", w, k, m, 1.0, at, w, address(v), ldv, 0.0, address(inner), w)
+    blas.gemm(letter, "N", "T", w, m, k, -1.0, address(inner), w, address(f), ldf, 1.0, at, w)
