@@ -57,6 +57,8 @@ _HOMES = {
     "norm_fro": "norm",
     "norm_inf": "norm",
     "norm_max": "norm",
+    "norm_minus_inf": "norm",
+    "norm_minus_one": "norm",
     "norm_one": "norm",
     "norm_rows": "vectors",
     "pca_rows": "pca",

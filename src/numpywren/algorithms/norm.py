@@ -10,11 +10,12 @@ from numpywren.kernels.lange import (
     largest_of,
     norm_of_squares,
     row_sums,
+    smallest_of,
     sum_of_squares,
 )
 from numpywren.lambdapack import Input, Output, Size, program, temporary
 
-__all__ = ["norm_fro", "norm_inf", "norm_max", "norm_one"]
+__all__ = ["norm_fro", "norm_inf", "norm_max", "norm_minus_inf", "norm_minus_one", "norm_one"]
 
 
 @program(A="m n", N="one one")
@@ -68,3 +69,27 @@ def norm_max(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
         if m > 0:
             for o in range(one):
                 N[o, o] = largest_of([R[0, i] for i in range(m)])
+
+
+@program(A="m n", N="one one")
+def norm_minus_one(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
+    """Smallest sum of absolute values of a column; no norm, whatever it is called."""
+    R = temporary("* n")
+    if m > 0:
+        for j in range(n):
+            R[0, j] = smallest_of([sum(column_sums(A[i, j]) for i in range(m))])
+        if n > 0:
+            for o in range(one):
+                N[o, o] = smallest_of([R[0, j] for j in range(n)])
+
+
+@program(A="m n", N="one one")
+def norm_minus_inf(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
+    """Smallest sum of absolute values of a row; no norm, whatever it is called."""
+    R = temporary("* m")
+    if n > 0:
+        for i in range(m):
+            R[0, i] = smallest_of([sum(row_sums(A[i, j]) for j in range(n))])
+        if m > 0:
+            for o in range(one):
+                N[o, o] = smallest_of([R[0, i] for i in range(m)])

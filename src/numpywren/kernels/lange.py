@@ -25,6 +25,7 @@ __all__ = [
     "largest_of",
     "norm_of_squares",
     "row_sums",
+    "smallest_of",
     "sum_of_squares",
 ]
 
@@ -188,3 +189,10 @@ def largest_of(pieces: Sequence[NDArray]) -> NDArray:
     """Largest real part in some tiles, as a 1×1 tile: combines pieces from `largest`; 0 if there is nothing."""
     values = [piece.real.max() for piece in pieces if piece.size]
     return np.full((1, 1), np.max(values) if values else 0.0, dtype=common_dtype(*pieces), order="F")
+
+
+@kernel(shape=lambda pieces: (1, 1), flops=_each)
+def smallest_of(pieces: Sequence[NDArray]) -> NDArray:
+    """Smallest real part in some tiles, as a 1×1 tile; NaN if there is one, 0 if there is nothing."""
+    values = [piece.real.min() for piece in pieces if piece.size]
+    return np.full((1, 1), np.min(values) if values else 0.0, dtype=common_dtype(*pieces), order="F")

@@ -11,38 +11,51 @@ from numpywren.job import Request, Returned
 from numpywren.lambdapack import Program
 from numpywren.linalg.arguments import matrix
 from numpywren.linalg.function import function
-from numpywren.matrix import Array, Partition, asarray
+from numpywren.matrix import Array, Partition, asarray, matrix_dtype
 
 __all__ = ["add_diagonal", "diagonal", "matrix_norm", "norm", "trace"]
 
-Order = Literal["fro", 1] | float
+Order = Literal["fro", 1, -1] | float
 
 _ONE = {"one": Partition(1, 1)}
 
 
-def _norm(name: str, x: Any, ord: Any) -> Request:  # noqa: A002 - NumPy's name
+#: Orders of norms of matrices that take one pass, and the programs of `numpywren.algorithms` that do.
+_PROGRAMS = {
+    "fro": "norm_fro",
+    1: "norm_one",
+    -1: "norm_minus_one",
+    np.inf: "norm_inf",
+    -np.inf: "norm_minus_inf",
+}
+
+
+def _norm(name: str, x: Any, ord: Any, *, keepdims: bool = False) -> Request:  # noqa: A002 - NumPy's name
     A = matrix(name, "x", x)
-    programs: dict[Any, Program] = {"fro": algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_inf}
-    program = programs.get("fro" if ord is None else ord)
+    program = _PROGRAMS.get("fro" if ord is None else ord)
     if program is None:
-        raise ValueError(f"{name} got ord={ord!r}; it knows 'fro', 1 and inf")
-    return Request(name, program, {"A": A}, (Returned("N", scalar=True, real=True),), cuts=_ONE)
+        raise ValueError(f"{name} got ord={ord!r}; it knows {', '.join(map(repr, _PROGRAMS))}")
+    shape = (*A.shape[:-2], 1, 1) if keepdims else None
+    returned = Returned("N", scalar=True, real=True, shape=shape)
+    return Request(name, getattr(algorithms, program), {"A": A}, (returned,), cuts=_ONE)
 
 
 @function(np.floating)
-def matrix_norm(x: Any, /, *, ord: Order = "fro") -> Request:  # noqa: A002 - the standard's name
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Request:  # noqa: A002 - the standard's name
     """Norm of a matrix.
 
     Parameters
     ----------
-    x : Array or array_like, shape (m, n)
-    ord : {"fro", 1, inf}, default: "fro"
-        Frobenius norm, largest column sum or largest row sum of absolute values.
+    x : Array or array_like, shape (..., m, n)
+    keepdims : bool, default: False
+        Keep the last two axes, with length 1.
+    ord : {"fro", 1, -1, inf, -inf}, default: "fro"
+        Frobenius norm; largest or smallest column sum, largest or smallest row sum of absolute values.
 
     Returns
     -------
-    numpy.floating
-        In the precision of `x`; NaN if `x` holds one.
+    numpy.floating; ndarray of shape (...) for a stack, or (..., 1, 1)
+        In the precision of `x`; NaN if `x` holds one. 0 for a matrix without elements.
 
     Raises
     ------
@@ -57,7 +70,7 @@ def matrix_norm(x: Any, /, *, ord: Order = "fro") -> Request:  # noqa: A002 - th
     ----------
     LAPACK: ``lange``, ``lassq``.
     """
-    return _norm("matrix_norm", x, ord)
+    return _norm("matrix_norm", x, ord, keepdims=keepdims)
 
 
 @function(np.floating)
@@ -67,7 +80,7 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
     Parameters
     ----------
     a : Array or array_like, shape (m, n) or (n,)
-    ord : {None, "fro", 1, inf} for a matrix, {None, 1, 2, inf} for a vector
+    ord : {None, "fro", 1, -1, inf, -inf} for a matrix, {None, 1, 2, inf} for a vector
         None is the Frobenius norm, or the Euclidean one.
 
     Returns
@@ -96,9 +109,9 @@ def _along(name: str, x: Any, offset: int) -> tuple[Array, dict[str, Partition],
     """A matrix turned so that its diagonal starts in the first row, and how to cut it."""
     A = matrix(name, "x", x)
     if offset < 0:
-        A, offset = A.T, -offset
-    m, n = A.shape
-    chunk = max(1, min(A.chunks))
+        A, offset = A.mT, -offset
+    m, n = A.shape[-2:]
+    chunk = max(1, min(A.chunks[-2:]))
     length = max(0, min(m, n - offset))
     cuts = {"m": Partition(m, chunk), "n": Partition(n, chunk), "d": Partition(length, chunk), **_ONE}
     return A, cuts, {"skip": offset // chunk, "offset": offset % chunk}, length
@@ -110,13 +123,13 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Request:
 
     Parameters
     ----------
-    x : Array or array_like, shape (m, n)
+    x : Array or array_like, shape (..., m, n)
     offset : int, default: 0
         Above the main diagonal if positive, below it if negative.
 
     Returns
     -------
-    Array, shape (k,)
+    Array, shape (..., k)
         A copy, not a view.
     """
     A, cuts, sizes, _ = _along("diagonal", x, offset)
@@ -126,23 +139,40 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Request:
 
 
 @function(np.generic)  # type: ignore[type-abstract]
-def trace(x: Any, /, *, offset: int = 0) -> Request:
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Request:
     """Sum of a diagonal of a matrix.
 
     Parameters
     ----------
-    x : Array or array_like, shape (m, n)
+    x : Array or array_like, shape (..., m, n)
     offset : int, default: 0
         Above the main diagonal if positive, below it if negative.
+    dtype : dtype, optional
+        Type in which to sum; default: that of `x`.
 
     Returns
     -------
-    numpy.number
-        In the type of `x`.
+    numpy.number; ndarray of shape (...) for a stack
+
+    Raises
+    ------
+    TypeError
+        If `x` is complex and `dtype` is not.
     """
     A, cuts, sizes, _ = _along("trace", x, offset)
     sizes = {**sizes, "d": cuts.pop("d").tiles}
-    return Request("trace", algorithms.trace, {"A": A}, (Returned("T", scalar=True),), sizes=sizes, cuts=cuts)
+    wanted = A.dtype if dtype is None else matrix_dtype(dtype)
+    if not np.can_cast(A.dtype, wanted, "same_kind"):
+        raise TypeError(f"trace cannot sum {A.dtype} in {wanted} without losing the imaginary part")
+    return Request(
+        "trace",
+        algorithms.trace,
+        {"A": A},
+        (Returned("T", scalar=True),),
+        sizes=sizes,
+        cuts=cuts,
+        dtypes=dict.fromkeys(("A", "T"), wanted),
+    )
 
 
 @function(Array)
