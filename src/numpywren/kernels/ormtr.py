@@ -72,26 +72,32 @@ def ormtr(z: NDArray, vs: Sequence[NDArray], ts: Sequence[NDArray], *, tiles: in
     result = column_copy(z, dtype)
     n, w = z.shape
     at = 0
-    for count, t in zip(_counts(len(vs), len(ts), tiles, ratio, top), ts, strict=True):
+    counts = _counts(len(vs), len(ts), tiles, ratio, top)
+    for panel, count, t in zip(range(top, -1, -1), counts, ts, strict=False):
         v = [np.asfortranarray(tile, dtype) for tile in vs[at : at + count]]
         at += count
         if w:
-            _apply(result, n - sum(len(tile) for tile in v), v, np.asfortranarray(t, dtype))
+            # the panel begins inside its first tile
+            _apply(result, v, (panel + 1) % ratio * len(t), np.asfortranarray(t, dtype))
     return result
 
 
-def _apply(z: NDArray, row: int, v: Sequence[NDArray], t: NDArray) -> None:
-    """Z(row:, :) ← (I - V T Vᴴ) Z(row:, :)."""
-    letter, (n, w), k = LETTERS[z.dtype], z.shape, len(t)
+def _apply(z: NDArray, v: Sequence[NDArray], zeros: int, t: NDArray) -> None:
+    """Z ← (I - V T Vᴴ) Z, with V as the last rows, of which the first are zeros."""
+    letter, item, (n, w), k = LETTERS[z.dtype], z.itemsize, z.shape, len(t)
     inner, scaled = np.zeros((k, w), z.dtype, order="F"), np.empty((k, w), z.dtype, order="F")
-    places = address(z) + z.itemsize * (row + np.cumsum([0, *(len(tile) for tile in v)]))
-    for tile, at in zip(v, places.tolist(), strict=False):
-        m = len(tile)
-        blas.gemm(letter, "C", "N", k, w, m, 1.0, address(tile), m, at, n, 1.0, address(inner), k)
+    pieces = []
+    row = n - sum(len(tile) for tile in v)
+    for position, tile in enumerate(v):
+        skipped = 0 if position else zeros
+        m, ld = len(tile) - skipped, max(1, len(tile))
+        pieces.append((m, address(tile) + skipped * item, ld, address(z) + (row + skipped) * item))
+        row += len(tile)
+    for m, at_v, ld, at_z in pieces:
+        blas.gemm(letter, "C", "N", k, w, m, 1.0, at_v, ld, at_z, n, 1.0, address(inner), k)
     blas.gemm(letter, "N", "N", k, w, k, 1.0, address(t), k, address(inner), k, 0.0, address(scaled), k)
-    for tile, at in zip(v, places.tolist(), strict=False):
-        m = len(tile)
-        blas.gemm(letter, "N", "N", m, w, k, -1.0, address(tile), m, address(scaled), k, 1.0, at, n)
+    for m, at_v, ld, at_z in pieces:
+        blas.gemm(letter, "N", "N", m, w, k, -1.0, at_v, ld, address(scaled), k, 1.0, at_z, n)
 
 
 def _cut_shape(a: Shape, *, length: int) -> tuple[Shape, ...]:
