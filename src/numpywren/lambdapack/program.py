@@ -83,6 +83,10 @@ class Program:
         return Dependencies(self.sizes, self.matrices, self.kinds)
 
     @functools.cached_property
+    def _layout(self) -> tuple[tuple[tuple[int, int, int, bool], ...], ...]:
+        return layout(self.kinds)
+
+    @functools.cached_property
     def _visits(self) -> dict[tuple[str, int], Callable[..., Any]]:
         return {}
 
@@ -266,7 +270,7 @@ class Dataflow:
         self._ranks = {matrix.name: len(matrix.grid) for matrix in program.matrices}
         self._inputs = frozenset(matrix.name for matrix in program.matrices if matrix.role == "input")
         self._bound: dict[tuple[str, int | str], Any] = {}
-        self._layout = layout(program.kinds)
+        self._layout = program._layout  # noqa: SLF001  # a program's own cache, shared by all sizes
         # A task is asked about once for each tile that it waits for, by whoever writes the tile.
         self._needs = functools.lru_cache(maxsize=REMEMBERED)(self._count_needs)
         self._priority = functools.lru_cache(maxsize=REMEMBERED)(self._find_priority)
