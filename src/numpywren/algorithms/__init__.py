@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.geqrf import geqrf as geqrf
     from numpywren.algorithms.gesv import gesv as gesv
     from numpywren.algorithms.gesvd import gesvd as gesvd
+    from numpywren.algorithms.gesvd_tall import gesvd_tall as gesvd_tall
     from numpywren.algorithms.heev import heev as heev
     from numpywren.algorithms.lu import lu as lu
     from numpywren.algorithms.posv import posv as posv
@@ -40,8 +41,10 @@ _HOMES = {
     "gesvd": "gesvd",
     "gesvd_empty": "gesvd",
     "gesvd_rows": "subspace",
+    "gesvd_tall": "gesvd_tall",
     "gesvd_tiles": "subspace",
     "gesvd_values": "gesvd",
+    "gesvd_values_tall": "gesvd_tall",
     "getrs": "getrs",
     "getrs_transposed": "getrs",
     "heev": "heev",

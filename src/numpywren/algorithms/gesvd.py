@@ -67,7 +67,7 @@ def gesvd(
     V3 = temporary("*")
     U4 = temporary("*")
     V4 = temporary("*")
-    if direct == 1:
+    if direct == 1 and max(m, n) < 2:
         if min(m, n, k) > 0:
             U[0, 0], S[0], V[0, 0] = gesdd(A[0, 0], full=full)
     elif min(m, n) > 0:
@@ -141,7 +141,7 @@ def gesvd_values(
     Z1 = temporary("* *")
     L = temporary("* *")
     B = temporary("*")
-    if direct == 1:
+    if direct == 1 and max(m, n) < 2:
         if min(m, n) > 0:
             S[0] = gesdd_values(A[0, 0])
     elif min(m, n) > 0:

@@ -10,10 +10,12 @@ from numpywren import algorithms
 from numpywren.job import Request, Returned
 from numpywren.linalg.arguments import matrix, tiles_along
 from numpywren.linalg.function import function
+from numpywren.linalg.qr import Cuts as QRCuts
+from numpywren.linalg.qr import qr_sizes
 from numpywren.linalg.randomized import randomized_svd_request
 from numpywren.matrix import Array, Partition, eye
 
-__all__ = ["Plan", "plan_of", "svd", "svdvals"]
+__all__ = ["Plan", "plan_of", "plan_of_tall", "svd", "svdvals"]
 
 #: Widest band, in columns.
 BAND = 128
@@ -21,6 +23,8 @@ BAND = 128
 GROUP, GROUPS = 128, 64
 #: Largest tile, and largest matrix for which one task is quicker than two stages.
 TILE, DIRECT = 512, 512
+#: How many times as many rows as columns make it worth while to start with a QR factorization.
+TALL = 5 / 3
 
 
 class Plan(NamedTuple):
@@ -33,10 +37,27 @@ class Plan(NamedTuple):
 
 
 def plan_of(A: Array) -> Plan:
-    """Decide how A, with at least as many rows as columns, is cut and decomposed."""
+    """Decide how A, with at least as many rows as columns, is cut for `gesvd`."""
     m, n = A.shape[-2:]
     direct = m <= DIRECT and tiles_along(A, -2) <= 1 and tiles_along(A, -1) <= 1
     chunk = max(1, m if direct else min(*A.chunks[-2:], TILE))
+    return Plan(*_stages(m, n, chunk, direct))
+
+
+def plan_of_tall(A: Array) -> Plan | None:
+    """Decide how A, with at least as many rows as columns, is cut for `gesvd_tall`; None if `gesvd` is better."""
+    m, n = A.shape[-2:]
+    rows, columns = A.chunks[-2:]
+    direct = n <= min(columns, DIRECT)
+    if not n or not ((rows < m and direct) or TALL * n <= m):
+        return None
+    _, cut, sizes = _stages(n, n, n if direct else min(rows, columns, TILE), direct)
+    cuts = QRCuts(Partition(m, max(rows, n) if direct else cut.chunk), cut, cut)
+    return Plan(cuts.m, cut, {**sizes, **qr_sizes(cuts, A.dtype)})
+
+
+def _stages(m: int, n: int, chunk: int, direct: bool) -> tuple[Partition, Partition, dict[str, int]]:
+    """Rows and columns, cut so that panels end with tiles, and the sizes of the two stages."""
     width = max(1, min(BAND, chunk // 2))
     chunk = chunk if direct else chunk // width * width
     sweeps = max(1, n - 1)
@@ -49,7 +70,7 @@ def plan_of(A: Array) -> Plan:
         "groups": -(-sweeps // group),
         "group": group,
     }
-    return Plan(Partition(m, chunk), Partition(n, chunk), sizes)
+    return Partition(m, chunk), Partition(n, chunk), sizes
 
 
 def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -128,13 +149,18 @@ def svd(
     A = matrix("svd", "x", x)
     wide = A.shape[-2] < A.shape[-1]
     tall = A.H if wide else A
-    plan = plan_of(tall)
-    full = full_matrices and plan.rows.length > plan.columns.length
-    program, inputs, sizes = algorithms.gesvd, {"A": tall}, {**plan.sizes, "full": int(full)}
+    full = full_matrices and tall.shape[-2] > tall.shape[-1]
+    by_qr = None if full else plan_of_tall(tall)
+    plan = by_qr or plan_of(tall)
     left = plan.rows if full else plan.columns
+    program, inputs, sizes = algorithms.gesvd, {"A": tall}, {**plan.sizes, "full": int(full)}
+    cuts = {"m": plan.rows, "n": plan.columns, "k": left}
     if not plan.columns.length:
         program, sizes = algorithms.gesvd_empty, {}
         inputs["I"] = eye(left.length, dtype=A.dtype, chunks=left.chunk)
+    elif by_qr:
+        program, sizes = algorithms.gesvd_tall, plan.sizes
+        del cuts["k"]
     u, v = Returned("U"), Returned("V", transposed=True, conjugated=True)
     if wide:
         u, v = Returned("V"), Returned("U", transposed=True, conjugated=True)
@@ -144,7 +170,7 @@ def svd(
         inputs,
         (u, Returned("S"), v),
         sizes=sizes,
-        cuts={"m": plan.rows, "n": plan.columns, "k": left},
+        cuts=cuts,
         dtypes={"S": _real(A.dtype)},
         check_finite=check_finite,
         fields=("U", "S", "Vh"),
@@ -187,10 +213,11 @@ def svdvals(x: Any, /, *, check_finite: bool = True) -> Request:
     """
     A = matrix("svdvals", "x", x)
     tall = A.H if A.shape[-2] < A.shape[-1] else A
-    plan = plan_of(tall)
+    by_qr = plan_of_tall(tall)
+    plan = by_qr or plan_of(tall)
     return Request(
         "svdvals",
-        algorithms.gesvd_values,
+        algorithms.gesvd_values_tall if by_qr else algorithms.gesvd_values,
         {"A": tall},
         (Returned("S"),),
         sizes=plan.sizes,

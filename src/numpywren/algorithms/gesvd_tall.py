@@ -1,0 +1,104 @@
+"""Singular value decompositions of matrices much taller than wide: QR factorization first."""
+
+from numpywren.algorithms.geqrf import geqrf, geqrf_r
+from numpywren.algorithms.gesvd import gesvd, gesvd_values
+from numpywren.algorithms.ormqr import ormqr
+from numpywren.lambdapack import Input, Output, Size, program, temporary
+
+__all__ = ["gesvd_tall", "gesvd_values_tall"]
+
+
+@program(A="m n", U="m n", S="n", V="n n")
+def gesvd_tall(
+    A: Input,
+    U: Output,
+    S: Output,
+    V: Output,
+    m: Size,
+    n: Size,
+    fan: Size,
+    depth: Size,
+    panels: Size,
+    width: Size,
+    tile: Size,
+    groups: Size,
+    group: Size,
+    direct: Size = 0,
+) -> None:
+    """A = U diag(S) Vᴴ for m ≥ n: A = Q R, R = U₁ S Vᴴ, U = Q U₁.
+
+    `fan` and `depth` are those of `geqrf`, the other sizes those of `gesvd`.
+
+    ==============  =====================================================================
+    flops           6 M N² - 2 N³ for Q, and `gesvd` of an N × N matrix (times 4 for
+                    complex numbers)
+    tiles written   those of `geqrf`, `gesvd` and `ormqr`
+    critical path   with one column of tiles, a tree of log2(m / fan) merges each way
+    ==============  =====================================================================
+
+    References
+    ----------
+    T. F. Chan, "An improved algorithm for computing the singular value decomposition", ACM Trans. Math. Softw. 8
+    (1982).
+    """
+    Q = temporary("m n")
+    T = temporary("* n n")
+    W = temporary("* n n")
+    K = temporary("* n n")
+    R = temporary("n n")
+    B = temporary("n n")
+    U1 = temporary("n n")
+    if m >= n:
+        geqrf(A, Q, T, W, K, R, fan=fan, depth=depth)
+        for j in range(n):
+            for i in range(n):
+                # below its diagonal tiles R is not written
+                B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
+        gesvd(
+            B,
+            U1,
+            S,
+            V,
+            panels=panels,
+            width=width,
+            tile=tile,
+            groups=groups,
+            group=group,
+            direct=direct,
+        )
+        ormqr(Q, T, W, K, U1, U, fan=fan, depth=depth, height=n)
+
+
+@program(A="m n", S="n")
+def gesvd_values_tall(
+    A: Input,
+    S: Output,
+    m: Size,
+    n: Size,
+    fan: Size,
+    depth: Size,
+    panels: Size,
+    width: Size,
+    tile: Size,
+    groups: Size,
+    group: Size,
+    direct: Size = 0,
+) -> None:
+    """Singular values of A for m ≥ n, those of R in A = Q R; 2 M N² - 2 N³/3 flops for that."""
+    R = temporary("n n")
+    B = temporary("n n")
+    if m >= n:
+        geqrf_r(A, R, fan=fan, depth=depth)
+        for j in range(n):
+            for i in range(n):
+                B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
+        gesvd_values(
+            B,
+            S,
+            panels=panels,
+            width=width,
+            tile=tile,
+            groups=groups,
+            group=group,
+            direct=direct,
+        )
