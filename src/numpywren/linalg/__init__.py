@@ -1,5 +1,6 @@
 """Linear algebra on arrays of tiles, with the names and meanings of NumPy, SciPy and the array API standard."""
 
+from numpywren.linalg import namespace as _namespace
 from numpywren.linalg import products as _products
 from numpywren.linalg.determinant import det as det
 from numpywren.linalg.determinant import slogdet as slogdet
@@ -8,6 +9,7 @@ from numpywren.linalg.eigen import eigvalsh as eigvalsh
 from numpywren.linalg.factor import cholesky as cholesky
 from numpywren.linalg.function import FUNCTIONS as FUNCTIONS
 from numpywren.linalg.function import Function as Function
+from numpywren.linalg.lstsq import lstsq as lstsq
 from numpywren.linalg.lu import lu as lu
 from numpywren.linalg.lu import lu_factor as lu_factor
 from numpywren.linalg.lu import lu_solve as lu_solve
@@ -38,5 +40,7 @@ from numpywren.linalg.vectors import cross as cross
 from numpywren.linalg.vectors import vecdot as vecdot
 from numpywren.linalg.vectors import vector_norm as vector_norm
 from numpywren.matrix import install as _install
+from numpywren.matrix import install_namespace as _install_namespace
 
 _install(_products)
+_install_namespace(_namespace)

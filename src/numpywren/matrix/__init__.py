@@ -19,6 +19,7 @@ from numpywren.matrix.scratch import Scratch as Scratch
 from numpywren.matrix.scratch import scratch_url as scratch_url
 from numpywren.matrix.space import Binding as Binding
 from numpywren.matrix.space import TileSpace as TileSpace
+from numpywren.matrix.standard import install_namespace as install_namespace
 from numpywren.matrix.store import Entry as Entry
 from numpywren.matrix.store import Store as Store
 from numpywren.matrix.store import is_transient as is_transient

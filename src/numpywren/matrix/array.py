@@ -22,6 +22,7 @@ from numpywren.matrix.sources import (
     Zeros,
     layout_from_json,
 )
+from numpywren.matrix.standard import Standard
 from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import column_major
 from numpywren.matrix.zarr_format import Layout, array_keys
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 
-class Array(Arithmetic):
+class Array(Arithmetic, Standard):
     """A vector, matrix or stack of matrices in a store, or made by a function; never in memory as a whole.
 
     Made by `numpywren.asarray`, `open`, `from_function`, `zeros` and `eye`, and returned by the functions of
