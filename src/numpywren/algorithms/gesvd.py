@@ -11,7 +11,7 @@ from numpywren.lambdapack import Input, Output, Size, program, temporary
 __all__ = ["gesvd", "gesvd_empty", "gesvd_values"]
 
 
-@program(A="m n", U="m k", S="n", V="n n")
+@program(A="m n", U="m k", S="n one", V="n n")
 def gesvd(
     A: Input,
     U: Output,
@@ -20,6 +20,7 @@ def gesvd(
     m: Size,
     n: Size,
     k: Size,
+    one: Size,
     panels: Size,
     width: Size,
     tile: Size,
@@ -68,9 +69,9 @@ def gesvd(
     U4 = temporary("*")
     V4 = temporary("*")
     if direct == 1 and max(m, n) < 2:
-        if min(m, n, k) > 0:
-            U[0, 0], S[0], V[0, 0] = gesdd(A[0, 0], full=full)
-    elif min(m, n) > 0:
+        if min(m, n, k, one) > 0:
+            U[0, 0], S[0, 0], V[0, 0] = gesdd(A[0, 0], full=full)
+    elif min(m, n, one) > 0:
         ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
@@ -81,7 +82,7 @@ def gesvd(
             B[g + 1], V2[g], T2[g], U2[g], Z2[g] = gb2bd(B[g], band=width, first=g * group, count=group)
             F2[g] = sweep_factors(V2[g], T2[g], band=width, first=g * group)
             G2[g] = sweep_factors(U2[g], Z2[g], band=width, first=g * group)
-        U3[0:n], V3[0:n], S[0:n] = bdsdc(B[groups], band=width, width=tile)
+        U3[0:n], V3[0:n], S[0:n, 0] = bdsdc(B[groups], band=width, width=tile)
         for j in range(n):
             U4[j] = sweeps(
                 U3[j],
@@ -101,7 +102,7 @@ def gesvd(
             )
             V[0:n, j] = ormbr(
                 [V4[j]],
-                [S[i] for i in range(n)],
+                [S[i, 0] for i in range(n)],
                 [U1[p, q, i] for p in range(min(m, n)) for q in range(panels) for i in range(p + (q + 1) // panels, n)],
                 [Z1[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],
                 strip=j,
@@ -120,12 +121,13 @@ def gesvd(
             )
 
 
-@program(A="m n", S="n")
+@program(A="m n", S="n one")
 def gesvd_values(
     A: Input,
     S: Output,
     m: Size,
     n: Size,
+    one: Size,
     panels: Size,
     width: Size,
     tile: Size,
@@ -142,9 +144,9 @@ def gesvd_values(
     L = temporary("* *")
     B = temporary("*")
     if direct == 1 and max(m, n) < 2:
-        if min(m, n) > 0:
-            S[0] = gesdd_values(A[0, 0])
-    elif min(m, n) > 0:
+        if min(m, n, one) > 0:
+            S[0, 0] = gesdd_values(A[0, 0])
+    elif min(m, n, one) > 0:
         ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
@@ -153,16 +155,16 @@ def gesvd_values(
         )
         for g in range(groups):
             B[g + 1] = gb2bd(B[g], band=width, first=g * group, count=group, vectors=0)
-        S[0:n] = bdsdc_values(B[groups], band=width, width=tile)
+        S[0:n, 0] = bdsdc_values(B[groups], band=width, width=tile)
 
 
-@program(A="m n", I="k k", U="m k", S="n", V="n n")
-def gesvd_empty(A: Input, I: Input, U: Output, S: Output, V: Output, m: Size, n: Size, k: Size) -> None:  # noqa: E741
+@program(A="m n", I="k k", U="m k", S="n one", V="n n")
+def gesvd_empty(A: Input, I: Input, U: Output, S: Output, V: Output, m: Size, n: Size, k: Size, one: Size) -> None:  # noqa: E741
     """Singular vectors of a matrix of no columns: the identity, given as `I`, and nothing."""
     for i in range(min(m, k)):
         for j in range(k):
             U[i, j] = I[i, j]
-    for i in range(min(m, n)):
-        S[i] = gesdd_values(A[i, i])
+    for i in range(min(m, n, n * one)):
+        S[i, 0] = gesdd_values(A[i, i])
         for j in range(n):
             V[i, j] = A[i, j]

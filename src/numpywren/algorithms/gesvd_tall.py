@@ -8,7 +8,7 @@ from numpywren.lambdapack import Input, Output, Size, program, temporary
 __all__ = ["gesvd_tall", "gesvd_values_tall"]
 
 
-@program(A="m n", U="m n", S="n", V="n n")
+@program(A="m n", U="m n", S="n one", V="n n")
 def gesvd_tall(
     A: Input,
     U: Output,
@@ -16,6 +16,7 @@ def gesvd_tall(
     V: Output,
     m: Size,
     n: Size,
+    one: Size,
     fan: Size,
     depth: Size,
     panels: Size,
@@ -48,7 +49,7 @@ def gesvd_tall(
     R = temporary("n n")
     B = temporary("n n")
     U1 = temporary("n n")
-    if m >= n:
+    if m >= n and one > 0:
         geqrf(A, Q, T, W, K, R, fan=fan, depth=depth)
         for j in range(n):
             for i in range(n):
@@ -69,12 +70,13 @@ def gesvd_tall(
         ormqr(Q, T, W, K, U1, U, fan=fan, depth=depth, height=n)
 
 
-@program(A="m n", S="n")
+@program(A="m n", S="n one")
 def gesvd_values_tall(
     A: Input,
     S: Output,
     m: Size,
     n: Size,
+    one: Size,
     fan: Size,
     depth: Size,
     panels: Size,
@@ -87,7 +89,7 @@ def gesvd_values_tall(
     """Singular values of A for m ≥ n, those of R in A = Q R; 2 M N² - 2 N³/3 flops for that."""
     R = temporary("n n")
     B = temporary("n n")
-    if m >= n:
+    if m >= n and one > 0:
         geqrf_r(A, R, fan=fan, depth=depth)
         for j in range(n):
             for i in range(n):

@@ -24,7 +24,7 @@ def _strips(n: int, width: int) -> list[tuple[int, int]]:
 def _shape(band_matrix: Shape, *, band: int, width: int) -> tuple[Shape, ...]:
     n = band_matrix[1]
     widths = [stop - start for start, stop in _strips(n, width)]
-    return (*[(n, w) for w in widths] * 2, *[(w,) for w in widths])
+    return (*[(n, w) for w in widths] * 2, *[(w, 1) for w in widths])
 
 
 def _flops(band_matrix: Shape, *, band: int, width: int) -> float:
@@ -67,7 +67,7 @@ def bdsdc(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArray, ...]
         Strips of columns of U, the last one with those that are left; real.
     V_0, V_1, … : ndarray, shape (n, width)
         The same of V.
-    s_0, s_1, … : ndarray, shape (width,)
+    s_0, s_1, … : ndarray, shape (width, 1)
         Singular values in descending order.
 
     Raises
@@ -92,12 +92,12 @@ def bdsdc(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArray, ...]
     return (
         *(u[:, start:stop] for start, stop in strips),
         *(np.array(vt[start:stop].T, order="F") for start, stop in strips),
-        *(d[start:stop].copy() for start, stop in strips),
+        *(d[start:stop, None].copy() for start, stop in strips),
     )
 
 
 def _values_shape(band_matrix: Shape, *, band: int, width: int) -> tuple[Shape, ...]:
-    return tuple((stop - start,) for start, stop in _strips(band_matrix[1], width))
+    return tuple((stop - start, 1) for start, stop in _strips(band_matrix[1], width))
 
 
 @kernel(results="any", shape=_values_shape, flops=lambda band_matrix, *, band, width: 40.0 * band_matrix[1] ** 2)
@@ -108,7 +108,7 @@ def bdsdc_values(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArra
 
     Returns
     -------
-    s_0, s_1, … : ndarray, shape (width,)
+    s_0, s_1, … : ndarray, shape (width, 1)
 
     References
     ----------
@@ -117,4 +117,4 @@ def bdsdc_values(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArra
     """
     d, e = _bidiagonal(band_matrix, band)
     _decompose(d, e, "N", address(d), address(d))
-    return tuple(d[start:stop].copy() for start, stop in _strips(len(d), width))
+    return tuple(d[start:stop, None].copy() for start, stop in _strips(len(d), width))

@@ -16,7 +16,7 @@ __all__ = ["gesdd", "gesdd_values"]
 def _shape(a: Shape, *, full: int = 0) -> tuple[Shape, Shape, Shape]:
     m, n = a
     k = min(a)
-    return (m, m if full else k), (k,), (n, n if full else k)
+    return (m, m if full else k), (k, 1), (n, n if full else k)
 
 
 def _flops(a: Shape, *, full: int = 0) -> float:
@@ -53,7 +53,7 @@ def gesdd(a: NDArray, *, full: int = 0) -> tuple[NDArray, NDArray, NDArray]:
     Returns
     -------
     u : ndarray, shape (m, k) or (m, m)
-    s : ndarray, shape (k,)
+    s : ndarray, shape (k, 1)
         Real, in descending order.
     v : ndarray, shape (n, k) or (n, n)
         V, not Vᴴ.
@@ -74,10 +74,10 @@ def gesdd(a: NDArray, *, full: int = 0) -> tuple[NDArray, NDArray, NDArray]:
         for made in (u, vh):
             made[...] = np.eye(*made.shape)
     s = _decompose(a, "A" if full else "S", u, vh)
-    return u, s, np.array(vh.conj().T, order="F")
+    return u, s[:, None], np.array(vh.conj().T, order="F")
 
 
-@kernel(shape=lambda a: (min(a),), flops=lambda a: 4.0 * max(a) * min(a) ** 2)
+@kernel(shape=lambda a: (min(a), 1), flops=lambda a: 4.0 * max(a) * min(a) ** 2)
 def gesdd_values(a: NDArray) -> NDArray:
     """Singular values of a tile, in descending order; errors as of `gesdd`.
 
@@ -87,8 +87,8 @@ def gesdd_values(a: NDArray) -> NDArray:
 
     Returns
     -------
-    ndarray, shape (min(m, n),)
+    ndarray, shape (min(m, n), 1)
         Real.
     """
     unused = np.empty((1, 1), common_dtype(a))
-    return _decompose(a, "N", unused, unused)
+    return _decompose(a, "N", unused, unused)[:, None]

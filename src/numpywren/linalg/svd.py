@@ -154,7 +154,7 @@ def svd(
     plan = by_qr or plan_of(tall)
     left = plan.rows if full else plan.columns
     program, inputs, sizes = algorithms.gesvd, {"A": tall}, {**plan.sizes, "full": int(full)}
-    cuts = {"m": plan.rows, "n": plan.columns, "k": left}
+    cuts = {"m": plan.rows, "n": plan.columns, "k": left, "one": Partition(1, 1)}
     if not plan.columns.length:
         program, sizes = algorithms.gesvd_empty, {}
         inputs["I"] = eye(left.length, dtype=A.dtype, chunks=left.chunk)
@@ -171,6 +171,7 @@ def svd(
         (u, Returned("S"), v),
         sizes=sizes,
         cuts=cuts,
+        vectors=frozenset({"S"}),
         dtypes={"S": _real(A.dtype)},
         check_finite=check_finite,
         fields=("U", "S", "Vh"),
@@ -221,7 +222,8 @@ def svdvals(x: Any, /, *, check_finite: bool = True) -> Request:
         {"A": tall},
         (Returned("S"),),
         sizes=plan.sizes,
-        cuts={"m": plan.rows, "n": plan.columns},
+        cuts={"m": plan.rows, "n": plan.columns, "one": Partition(1, 1)},
+        vectors=frozenset({"S"}),
         dtypes={"S": _real(A.dtype)},
         check_finite=check_finite,
     )
