@@ -14,7 +14,7 @@ def covariance(i, j, x, length, noise):
 
 
 def log_likelihood(x, y, length, noise):
-    """log p(y) = -(yᴴ K⁻¹ y + log det K + n log 2π) / 2, where y has the covariance K."""
+    """Logarithm of the density: -(yᴴ K⁻¹ y + log det K + n log 2π) / 2, where y has the covariance K."""
     K = nw.from_function(covariance, (n, n), chunks=384, args=(x, length, noise))  # never stored
     L = nw.linalg.cholesky(K)  # half the work of any other factorization, and all that is needed
     weights = np.asarray(nw.linalg.cho_solve((L, True), y))

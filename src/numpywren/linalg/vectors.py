@@ -151,8 +151,8 @@ def vector_norm(
     keepdims : bool, default: False
         Keep these axes, with length 1.
     ord : int or float, default: 2
-        p of (Σ |x(i)|ᵖ)^(1/p), for negative p too; inf for the largest, -inf for the smallest |x(i)|; 0 for the number
-        of elements that are not zero.
+        p of ``(Σ |x(i)|ᵖ)^(1/p)``, for negative p too; inf for the largest, -inf for the smallest ``|x(i)|``; 0 for the
+        number of elements that are not zero.
 
     Returns
     -------
