@@ -15,13 +15,17 @@ from numpywren.lambdapack import Program
 if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.cholesky import cholesky as cholesky
     from numpywren.algorithms.diagonal import diagonal as diagonal
+    from numpywren.algorithms.gelss import gelss as gelss
     from numpywren.algorithms.gemm import gemm as gemm
     from numpywren.algorithms.geqrf import geqrf as geqrf
     from numpywren.algorithms.gesv import gesv as gesv
     from numpywren.algorithms.gesvd import gesvd as gesvd
     from numpywren.algorithms.gesvd_tall import gesvd_tall as gesvd_tall
     from numpywren.algorithms.heev import heev as heev
+    from numpywren.algorithms.heev_function import heev_function as heev_function
+    from numpywren.algorithms.logdet import logdet as logdet
     from numpywren.algorithms.lu import lu as lu
+    from numpywren.algorithms.matrix_power import matrix_power as matrix_power
     from numpywren.algorithms.posv import posv as posv
     from numpywren.algorithms.qr import qr as qr
 
@@ -34,6 +38,8 @@ _HOMES = {
     "cross": "vectors",
     "det": "determinant",
     "diagonal": "diagonal",
+    "gelss": "gelss",
+    "gelss_adjoint": "gelss",
     "gemm": "gemm",
     "geqrf": "geqrf",
     "geqrf_r": "geqrf",
@@ -48,14 +54,19 @@ _HOMES = {
     "getrs": "getrs",
     "getrs_transposed": "getrs",
     "heev": "heev",
+    "heev_function": "heev_function",
     "heev_values": "heev",
     "heevd": "heev",
+    "heevd_function": "heev_function",
     "heevd_values": "heev",
     "hesv": "gesv",
+    "inverse_power": "matrix_power",
+    "logdet": "logdet",
     "lu": "lu",
     "lu_factor": "lu",
     "lu_indices": "lu",
     "lu_permuted": "lu",
+    "matrix_power": "matrix_power",
     "norm_all": "vectors",
     "norm_fro": "norm",
     "norm_inf": "norm",
@@ -83,6 +94,7 @@ _HOMES = {
     "trsm_lower": "trsm",
     "trsm_upper": "trsm",
     "vecdot": "vectors",
+    "zeroth_power": "matrix_power",
 }
 
 __all__ = sorted(_HOMES)

@@ -30,6 +30,8 @@ class Returned:
     real: bool = False
     #: Whether the caller gets the numbers in memory, as a NumPy array; for what is short, such as pivots.
     loaded: bool = False
+    #: With `loaded`: name of a 1 × 1 output that says how many of the elements, from the first, the caller gets.
+    counted: str = ""
     #: Shape in which the caller sees it, with the order of its axes there; default: as it is stored.
     shape: tuple[int, ...] | None = None
     axes: tuple[int, ...] | None = None
@@ -43,6 +45,7 @@ class Returned:
             "scalar": self.scalar,
             "real": self.real,
             "loaded": self.loaded,
+            "counted": self.counted,
             "shape": self.shape,
             "axes": self.axes,
         }
@@ -52,7 +55,7 @@ class Returned:
         """Decode."""
         flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real", "loaded")}
         shape, axes = (None if data[key] is None else tuple(map(int, data[key])) for key in ("shape", "axes"))
-        return cls(str(data["output"]), **flags, shape=shape, axes=axes)
+        return cls(str(data["output"]), **flags, counted=str(data["counted"]), shape=shape, axes=axes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,9 @@ class Run:
             element = element.real if returned.real else element
             return element if returned.shape is None else np.reshape(element, returned.shape)
         if returned.loaded:
-            return np.asarray(array)
+            numbers = np.asarray(array)
+            count = bindings[returned.counted].array if returned.counted else None
+            return numbers if count is None else numbers[: int(np.asarray(count)[0, 0])]
         array = array.view(transposed=array.transposed, conjugated=array.conjugated)  # as it is stored
         array = array if owner is None else array.owned_by(owner)
         array = array if returned.shape is None else reshape(array, returned.shape)

@@ -13,6 +13,10 @@ from numpywren.linalg.lstsq import lstsq as lstsq
 from numpywren.linalg.lu import lu as lu
 from numpywren.linalg.lu import lu_factor as lu_factor
 from numpywren.linalg.lu import lu_solve as lu_solve
+from numpywren.linalg.matrix_functions import expm as expm
+from numpywren.linalg.matrix_functions import logdet as logdet
+from numpywren.linalg.matrix_functions import matrix_power as matrix_power
+from numpywren.linalg.matrix_functions import sqrtm as sqrtm
 from numpywren.linalg.norms import add_diagonal as add_diagonal
 from numpywren.linalg.norms import diagonal as diagonal
 from numpywren.linalg.norms import matrix_norm as matrix_norm
