@@ -77,6 +77,8 @@ _HOMES = {
     "norm_rows": "vectors",
     "pca_rows": "pca",
     "pca_tiles": "pca",
+    "polar_left": "polar",
+    "polar_right": "polar",
     "posv": "posv",
     "potrs": "posv",
     "qr": "qr",

@@ -23,6 +23,7 @@ from numpywren.linalg.norms import matrix_norm as matrix_norm
 from numpywren.linalg.norms import norm as norm
 from numpywren.linalg.norms import trace as trace
 from numpywren.linalg.pca import pca as pca
+from numpywren.linalg.polar import polar as polar
 from numpywren.linalg.products import add as add
 from numpywren.linalg.products import matmul as matmul
 from numpywren.linalg.products import multiply as multiply

@@ -14,7 +14,7 @@ from numpywren.linalg.arguments import held_tiles, square
 from numpywren.linalg.function import function
 from numpywren.matrix import Array, Partition
 
-__all__ = ["TwoStages", "eigh", "eigvalsh", "two_stages"]
+__all__ = ["TwoStages", "eigh", "eigvalsh", "two_stages", "vector_sizes"]
 
 #: Order up to which a matrix of one tile is left to LAPACK, and so to one core.
 ONE_TILE = 1024
@@ -89,6 +89,25 @@ def _strips(chunk: int, n: int, count: int, itemsize: int) -> int:
     return width
 
 
+def vector_sizes(n: int, chunk: int, count: int, itemsize: int) -> tuple[dict[str, int], dict[str, Partition]]:
+    """Sizes and cuts of the programs that compute `count` eigenvectors of a matrix of order n.
+
+    Without the size ``band``, one task does all.
+    """
+    stages = two_stages(n, chunk, itemsize)
+    if stages is None:
+        return {}, {"n": Partition(n, max(1, n)), "k": Partition(count, max(1, count))}
+    width, height = _strips(chunk, n, count, itemsize), min(chunk, n)
+    sizes = {
+        **stages.sizes,
+        "width": width,
+        "height": height,
+        "held": _held(2 * n * stages.sizes["group"] * itemsize, stages.sizes["groups"]),
+        "depth": _held(n * stages.cut.chunk * itemsize, stages.cut.tiles),
+    }
+    return sizes, {"n": stages.cut, "k": Partition(count, width), "m": Partition(n, height)}
+
+
 def _held(nbytes: int, most: int) -> int:
     """How many tiles of so many bytes each slot may hold in half of the memory, at most all of them."""
     return max(1, min(most, held_tiles(nbytes) // (2 * max(1, slots_in_all()))))
@@ -152,32 +171,15 @@ def eigh(
     A = square("eigh", "x", x)
     n, chunk, itemsize = A.shape[-1], min(A.chunks[-2:]), A.dtype.itemsize
     first, count = _subset("eigh", n, subset_by_index)
-    returned = (Returned("W"), Returned("U"))
-    sizes = {"first": first, "count": count}
-    cuts = {"one": Partition(1, 1)}
-    stages = two_stages(n, chunk, itemsize)
-    if stages is None:
-        program = algorithms.heevd
-        cuts |= {"n": Partition(n, max(1, n)), "k": Partition(count, max(1, count))}
-    else:
-        program = algorithms.heev
-        width = _strips(chunk, n, count, itemsize)
-        height = min(chunk, n)
-        cuts |= {"n": stages.cut, "k": Partition(count, width), "m": Partition(n, height)}
-        sizes |= {
-            **stages.sizes,
-            "width": width,
-            "height": height,
-            "held": _held(2 * n * stages.sizes["group"] * itemsize, stages.sizes["groups"]),
-            "depth": _held(n * stages.cut.chunk * itemsize, stages.cut.tiles),
-        }
+    sizes, cuts = vector_sizes(n, chunk, count, itemsize)
+    program = algorithms.heev if "band" in sizes else algorithms.heevd
     return Request(
         "eigh",
         program,
         {"A": A.H if upper else A},
-        returned,
-        sizes=sizes,
-        cuts=cuts,
+        (Returned("W"), Returned("U")),
+        sizes={**sizes, "first": first, "count": count},
+        cuts={**cuts, "one": Partition(1, 1)},
         vectors=frozenset({"W"}),
         dtypes={"W": _real(A)},
         check_finite=check_finite,
