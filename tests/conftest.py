@@ -17,6 +17,13 @@ def _scratch_store(tmp_path_factory):
     del os.environ["NUMPYWREN_STORE"]
 
 
+@pytest.fixture(scope="module")
+def in_memory(request):
+    """Runs of a module's tests keep tiles and control in memory: for many small runs, whose files would take the time."""
+    with config.set({"store": f"memory:{request.module.__name__}", "control": "memory:"}):
+        yield
+
+
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing with them")
 
