@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NoReturn
 
 from numpywren.lambdapack.evaluate import bindings, holds, span_of, tile_at
-from numpywren.lambdapack.ir import Access, Guard, Kind
+from numpywren.lambdapack.ir import Access, Guard, Kind, Name, Option, Whole
 from numpywren.lambdapack.program import Dataflow, Program, shown
 from numpywren.lambdapack.reference import accesses
 from numpywren.lambdapack.source import Span, error
@@ -49,12 +49,25 @@ def check(program: Program) -> None:
 
 
 def small_sizes(program: Program) -> Iterator[dict[str, int]]:
-    """Combinations of small sizes, the smallest first."""
+    """Combinations of small sizes, the smallest first; a size that only kernels are told is always 1."""
     counts = {letter for matrix in program.matrices if matrix.role != "temporary" for letter in matrix.grid}
     largest = LARGEST.get(len(program.sizes), 2)
-    ranges = [range(0 if name in counts else 1, largest + 1) for name in program.sizes]
+    matter = counts | set(index_names(program.body))
+    ranges = [range(0 if name in counts else 1, (largest if name in matter else 1) + 1) for name in program.sizes]
     for values in sorted(itertools.product(*ranges), key=sum):
         yield dict(zip(program.sizes, values, strict=True))
+
+
+def index_names(node: object) -> Iterator[str]:
+    """Sizes and variables on which it depends which tasks there are, and which tiles they touch."""
+    if isinstance(node, Name):
+        yield node.name
+    elif isinstance(node, tuple):
+        for part in node:
+            yield from index_names(part)
+    elif not isinstance(node, Option | Whole | Span):
+        for slot in getattr(node, "__slots__", ()):
+            yield from index_names(getattr(node, slot))
 
 
 class Trial:
@@ -72,9 +85,7 @@ class Trial:
         self.program = program
         self.flow = Dataflow(program, sizes)
         self.matrices = {matrix.name: matrix for matrix in program.matrices}
-        self.limits = {
-            matrix.name: tuple(sizes.get(letter, 1 << 62) for letter in matrix.grid) for matrix in program.matrices
-        }
+        self.limits: dict[str, tuple[int, ...]] = {}
 
     def run(self) -> int:
         """Look at every task; how many there are."""
@@ -115,7 +126,11 @@ class Trial:
 
     def check_place(self, task: Task, tile: Tile, *, written: bool) -> None:
         """Refuse an index outside the grid."""
-        for at, (value, limit) in enumerate(zip(tile.index, self.limits[tile.matrix], strict=True)):
+        limits = self.limits.get(tile.matrix)
+        if limits is None:
+            grid = self.matrices[tile.matrix].grid
+            limits = self.limits[tile.matrix] = tuple(self.flow.sizes.get(letter, 1 << 62) for letter in grid)
+        for at, (value, limit) in enumerate(zip(tile.index, limits, strict=True)):
             if not 0 <= value < limit:
                 letter = self.matrices[tile.matrix].grid[at]
                 room = f"index {at + 1} of {tile.matrix!r} goes from 0 "
