@@ -28,7 +28,8 @@ def _values(a: NDArray, jobz: str) -> tuple[NDArray, NDArray]:
     dtype = common_dtype(a)
     vectors = column_copy(a, dtype)
     values = np.empty(len(a), vectors.real.dtype)
-    lapack_eig.check_converged("heevd", lapack_eig.heevd(jobz, vectors, values) if a.size else 0)
+    info = lapack_eig.heevd(jobz, vectors, values) if a.size else 0
+    lapack_eig.check_converged("heevd", info or int(np.isnan(values).any()))
     return values, vectors
 
 

@@ -45,7 +45,7 @@ def half_roots(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
         If one is more negative than that.
     """
     found = _values(values)
-    every = np.concatenate([tile.reshape(-1) for tile in found])
+    every = np.concatenate([tile.reshape(-1) for tile in found]) if found else np.zeros(0)
     if every.size:
         smallest, largest = float(every.min()), float(np.abs(every).max())
         if smallest < -every.size * float(np.finfo(every.dtype).eps) * largest:

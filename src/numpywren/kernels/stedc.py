@@ -17,8 +17,11 @@ def _tridiagonal(band_matrix: NDArray) -> tuple[NDArray, NDArray]:
     """Fresh copies of the diagonal and of what is below it, real."""
     real = np.zeros(0, common_dtype(band_matrix)).real.dtype
     n = band_matrix.shape[1]
-    below = band_matrix[1, : n - 1].real if n > 1 else np.zeros(0)
-    return np.array(band_matrix[0].real, real), np.array(below, real)
+    d = np.array(band_matrix[0].real, real)
+    e = np.array(band_matrix[1, : n - 1].real if n > 1 else [], real)
+    # LAPACK's stedc takes what is not a number for zero, and says nothing
+    lapack_eig.check_converged("stedc", 0 if np.isfinite(d).all() and np.isfinite(e).all() else 1)
+    return d, e
 
 
 def _wanted(n: int, first: int, count: int) -> tuple[int, int]:

@@ -1,0 +1,79 @@
+"""Kernels of eigenproblems let go of the GIL, and run side by side."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from kernels.test_kernel_gil import held_the_gil
+
+from numpywren.kernels import lapack_eig
+from numpywren.kernels.hb2st import hb2st
+from numpywren.kernels.he2hb import he2hb_panel
+from numpywren.kernels.heevd import heevd
+from numpywren.kernels.hemm import hemm, her2k
+from numpywren.kernels.ormtr import ormtr
+from numpywren.kernels.sweeps import sweep_factors, sweeps
+from numpywren.kernels.threads import single_threaded_blas
+
+
+def drawn(*shape, dtype=np.float64):
+    rng = np.random.default_rng(5)
+    a = rng.standard_normal(shape)
+    return np.asfortranarray((a + 1j * rng.standard_normal(shape) if np.dtype(dtype).kind == "c" else a).astype(dtype))
+
+
+def stedc(dtype):
+    d, e = drawn(500, dtype=dtype), drawn(499, dtype=dtype)
+    return lapack_eig.stedc(d, e, np.empty((500, 500), dtype, order="F"))
+
+
+# One call of one routine each: between two calls the GIL would be free anyhow.
+ROUTINES = {
+    "stedc": (stedc, "fd"),
+    "sterf": (lambda dtype: lapack_eig.sterf(drawn(3000, dtype=dtype), drawn(2999, dtype=dtype)), "fd"),
+    "heevd": (lambda dtype: heevd(drawn(350, 350, dtype=dtype), first=0, count=350), "fdFD"),
+    "hemm": (lambda dtype: hemm(drawn(900, 900, dtype=dtype), drawn(900, 900, dtype=dtype)), "dD"),
+    "her2k": (lambda dtype: her2k(drawn(900, 900, dtype=dtype), drawn(900, 900, dtype=dtype)), "dD"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "letter"), [(name, letter) for name, (_, letters) in ROUTINES.items() for letter in letters]
+)
+def test_routine_releases_the_gil(name, letter):
+    assert {*ROUTINES, "check_converged"} >= {*lapack_eig.__all__}, "a routine without a test here"
+    with single_threaded_blas():
+        assert not held_the_gil(lambda: ROUTINES[name][0](np.dtype(letter)))
+
+
+def kernels():
+    n, band = 300, 24
+    v, tau = drawn(n, 96) / 5, np.full((13, 96), 0.1)
+    f = sweep_factors(v, tau, band=band, first=0)
+    packed = drawn(2 * band + 1, n)
+    packed[band + 1 :] = 0
+    return {
+        "hb2st": lambda: hb2st(packed, band=band, first=0, count=100)[0],
+        "sweep_factors": lambda: sweep_factors(v, tau, band=band, first=0),
+        "sweeps": lambda: sweeps(drawn(n, 200), [v], [f], band=band, group=96, top=0),
+        "ormtr": lambda: ormtr(
+            drawn(n, 200), [drawn(100, 100), drawn(100, 100)], [drawn(100, 100)], tiles=3, ratio=1, top=0
+        ),
+        "he2hb_panel": lambda: he2hb_panel([drawn(200, 200), drawn(200, 200)], [], [], band=50, at=0)[0],
+    }
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_kernel_leaves_the_gil_to_others(name):
+    run = kernels()[name]
+    with single_threaded_blas():
+        assert not held_the_gil(run)
+
+
+def test_kernels_side_by_side():
+    with single_threaded_blas(), ThreadPoolExecutor(3) as pool:
+        alone = {name: run() for name, run in kernels().items()}
+        futures = [(name, pool.submit(run)) for _ in range(3) for name, run in kernels().items()]
+        assert all(np.array_equal(alone[name], future.result()) for name, future in futures)
