@@ -156,3 +156,24 @@ _SPECTRA = {
     "clustered": _clusters,
     "repeated": lambda k, dtype, source: np.array([3.0, 2.0, 1.0])[np.arange(k) * 3 // max(k, 1)],
 }
+
+
+def exchanged_blocks(n, dtype):
+    """[[0, I], [I, 0]]: every diagonal block is singular, so that rows must be looked for further down."""
+    h = n // 2
+    return np.roll(np.eye(n, dtype=dtype), h, axis=0)
+
+
+def foster(n, dtype):
+    """An integral equation by the trapezoidal rule, on which partial pivoting never exchanges rows and growth is 2ⁿ.
+
+    L. V. Foster, "Gaussian elimination with partial pivoting can fail in practice", SIAM J. Matrix Anal. 15 (1994).
+    """
+    step, constant = 2 / 3, 6.0
+    a = np.tril(np.full((n, n), -step), -1) + np.diag(np.full(n, 1 - step / 2))
+    a[:, 0] = -step / 2
+    a[:, -1] = -1 / constant
+    if n:
+        a[0, 0] = 1
+        a[-1, -1] = 1 - 1 / constant - step / 2
+    return a.astype(dtype)

@@ -116,9 +116,10 @@ def _scaled_product(factors: NDArray) -> tuple[Any, int]:
     """Product of numbers as x · 2ᵉ, with the modulus of x from 1/2 to 1."""
     parts, e = _normalized(factors)
     product = np.ones((), factors.dtype)
-    for start in range(0, len(parts), _SAFE):
-        product, more = _normalized(product * parts[start : start + _SAFE].prod())
-        e += more
+    with np.errstate(invalid="ignore"):  # what is not finite stays so
+        for start in range(0, len(parts), _SAFE):
+            product, more = _normalized(product * parts[start : start + _SAFE].prod())
+            e += more
     return product, e
 
 
