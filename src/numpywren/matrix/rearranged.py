@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpywren.matrix.array import Array
     from numpywren.matrix.scratch import Scratch
 
-__all__ = ["Rearranged", "joined_chunk"]
+__all__ = ["Rearranged", "joined_chunks"]
 
 Shape = tuple[int, ...]
 
@@ -179,18 +179,39 @@ def _place(number: int, shape: Shape) -> Shape:
     return tuple(reversed(place))
 
 
-def joined_chunk(shape: Sequence[int], chunks: Sequence[int]) -> int:
-    """Length of a tile of axes joined to one, so that few tiles below are read twice.
+def joined_chunks(groups: Sequence[tuple[Sequence[int], Sequence[int]]], elements: int) -> Shape:
+    """Shape of a tile of axes joined in groups, so that few tiles below are read twice.
+
+    Parameters
+    ----------
+    groups : sequence of (shape, chunks)
+        Lengths of the axes of each group, and of tiles along them.
+    elements : int
+        Most elements of a tile.
 
     Examples
     --------
-    >>> joined_chunk((5, 7, 1000), (1, 1, 300)), joined_chunk((5, 7, 20), (1, 1, 20)), joined_chunk((), ())
-    (300, 500, 1)
+    >>> joined_chunks([((5, 7, 1000), (1, 1, 300)), ((50,), (50,))], 10**6)
+    (300, 50)
+    >>> joined_chunks([((5, 7, 20), (1, 1, 20)), ((), ())], 10**6)
+    (500, 1)
     """
-    whole = 1
+    found = [_run(shape, chunks) for shape, chunks in groups]
+    for at, (shape, _) in enumerate(groups):
+        # short runs are joined to longer tiles, as far as there is room
+        times = max(1, min(JOINED // found[at], elements // max(1, math.prod(found))))
+        found[at] = max(1, min(found[at] * times, math.prod(shape)))
+    while math.prod(found) > elements and max(found) > 1:
+        longest = found.index(max(found))
+        found[longest] = -(-found[longest] // 2)
+    return tuple(found)
+
+
+def _run(shape: Sequence[int], chunks: Sequence[int]) -> int:
+    """How many elements of joined axes follow one another in a tile below."""
+    run = 1
     for length, chunk in zip(reversed(shape), reversed(chunks), strict=True):
-        whole *= min(chunk, length) if length else 1
+        run *= max(1, min(chunk, length))
         if chunk < length:
             break
-    total = math.prod(shape)
-    return max(1, min(total, whole * max(1, JOINED // max(1, whole))))
+    return run

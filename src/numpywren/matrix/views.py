@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from numpywren.matrix.array import Array
-from numpywren.matrix.auto_chunks import auto_chunks
-from numpywren.matrix.rearranged import Rearranged, joined_chunk
+from numpywren.matrix.auto_chunks import LARGEST, auto_chunks
+from numpywren.matrix.rearranged import Rearranged, joined_chunks
 
 __all__ = ["broadcast_to", "grouped", "normal_axes", "permute_dims", "reshape"]
 
@@ -129,7 +129,8 @@ def grouped(x: Array, /, *groups: Sequence[int], wide: Shape | None = None) -> A
         return x
     if axes == (1, 0) and x.ndim == 2 and shape == x.shape[::-1]:
         return x.mT
-    chunks = tuple(joined_chunk([full[a] for a in group], [cuts[a] for a in group]) for group in groups)
+    along = [([full[axis] for axis in group], [cuts[axis] for axis in group]) for group in groups]
+    chunks = joined_chunks(along, max(LARGEST**2, math.prod(x.chunks)))
     return Array(Rearranged(x, full, axes, shape, chunks))
 
 
