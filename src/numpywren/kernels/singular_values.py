@@ -18,11 +18,13 @@ from numpywren.lambdapack.kernel import kernel
 
 __all__ = [
     "columns_divided",
-    "condition",
+    "largest",
     "nuclear",
     "rank",
+    "ratio",
     "residual_count",
     "rows_divided",
+    "smallest",
     "tail_squares",
     "zeros",
 ]
@@ -104,6 +106,10 @@ def _rank(values: Sequence[NDArray], rtol: float) -> int:
     return int(np.count_nonzero(s > rtol * s[0])) if s.size else 0
 
 
+def _number(value: np.generic) -> NDArray:
+    return np.full((1, 1), value, dtype=value.dtype, order="F")
+
+
 def _count(value: float) -> NDArray:
     return np.full((1, 1), value, dtype=np.int64, order="F")
 
@@ -123,16 +129,33 @@ def residual_count(values: Sequence[NDArray], *, rtol: float, columns: int) -> N
 @kernel(shape=lambda values: (1, 1))
 def nuclear(values: Sequence[NDArray]) -> NDArray:
     """Sum of the singular values, as a 1×1 tile."""
-    return np.full((1, 1), _joined(values).sum(), dtype=values[0].dtype, order="F")
+    return _number(_joined(values).sum())
 
 
 @kernel(shape=lambda values: (1, 1))
-def condition(values: Sequence[NDArray]) -> NDArray:
-    """Ratio of the first singular value to the last, as a 1×1 tile; infinite if the last is zero."""
+def largest(values: Sequence[NDArray]) -> NDArray:
+    """Find the first singular value, as a 1×1 tile."""
+    return _number(_joined(values)[0])
+
+
+@kernel(shape=lambda values: (1, 1))
+def smallest(values: Sequence[NDArray]) -> NDArray:
+    """Find the last singular value, as a 1×1 tile."""
+    return _number(_joined(values)[-1])
+
+
+@kernel(shape=lambda values, *, inverse=0: (1, 1))
+def ratio(values: Sequence[NDArray], *, inverse: int = 0) -> NDArray:
+    """Divide the first singular value by the last, as a 1×1 tile; with `inverse` the other way round.
+
+    Infinite if the divisor is zero, even if both are: so is the condition number of a matrix of zeros.
+    """
     s = _joined(values)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        ratio = np.inf if s[-1] == 0 else s[0] / s[-1]
-    return np.full((1, 1), ratio, dtype=s.dtype, order="F")
+    upper, lower = (s[-1], s[0]) if inverse else (s[0], s[-1])
+    if lower == 0:
+        return _number(s.dtype.type(np.inf))
+    with np.errstate(over="ignore"):
+        return _number(upper / lower)
 
 
 def _tail_shape(tiles: Sequence[Shape], top: Sequence[Shape]) -> Shape:

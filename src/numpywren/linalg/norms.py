@@ -11,11 +11,12 @@ from numpywren.job import Request, Returned
 from numpywren.lambdapack import Program
 from numpywren.linalg.arguments import matrix
 from numpywren.linalg.function import function
+from numpywren.linalg.spectrum import spectral_request
 from numpywren.matrix import Array, Partition, asarray, matrix_dtype
 
 __all__ = ["add_diagonal", "diagonal", "matrix_norm", "norm", "trace"]
 
-Order = Literal["fro", 1, -1] | float
+Order = Literal["fro", "nuc", 1, -1, 2, -2] | float
 
 _ONE = {"one": Partition(1, 1)}
 
@@ -28,14 +29,18 @@ _PROGRAMS = {
     np.inf: "norm_inf",
     -np.inf: "norm_minus_inf",
 }
+#: Those that need singular values.
+_SPECTRAL = {2: "norm_two", -2: "norm_minus_two", "nuc": "norm_nuclear"}
 
 
 def _norm(name: str, x: Any, ord: Any, *, keepdims: bool = False) -> Request:  # noqa: A002 - NumPy's name
     A = matrix(name, "x", x)
+    shape = (*A.shape[:-2], 1, 1) if keepdims else None
+    if ord in _SPECTRAL:
+        return spectral_request(name, getattr(algorithms, _SPECTRAL[ord]), A, shape=shape)
     program = _PROGRAMS.get("fro" if ord is None else ord)
     if program is None:
-        raise ValueError(f"{name} got ord={ord!r}; it knows {', '.join(map(repr, _PROGRAMS))}")
-    shape = (*A.shape[:-2], 1, 1) if keepdims else None
+        raise ValueError(f"{name} got ord={ord!r}; it knows {', '.join(map(repr, [*_PROGRAMS, *_SPECTRAL]))}")
     returned = Returned("N", scalar=True, real=True, shape=shape)
     return Request(name, getattr(algorithms, program), {"A": A}, (returned,), cuts=_ONE)
 
@@ -49,8 +54,9 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Req
     x : Array or array_like, shape (..., m, n)
     keepdims : bool, default: False
         Keep the last two axes, with length 1.
-    ord : {"fro", 1, -1, inf, -inf}, default: "fro"
-        Frobenius norm; largest or smallest column sum, largest or smallest row sum of absolute values.
+    ord : {"fro", "nuc", 1, -1, 2, -2, inf, -inf}, default: "fro"
+        Frobenius norm; nuclear norm, the sum of singular values; largest or smallest column sum of absolute values;
+        largest or smallest singular value; largest or smallest row sum of absolute values.
 
     Returns
     -------
@@ -62,9 +68,13 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Req
     ValueError
         If `x` is no matrix, or `ord` is not known.
 
+    numpy.linalg.LinAlgError
+        If singular values are wanted, and there are NaNs or infinities, or the algorithm does not converge.
+
     Notes
     -----
-    One pass over the tiles. The Frobenius norm is scaled so that no square overflows.
+    One pass over the tiles; singular values take the flops of `svdvals`. The Frobenius norm is scaled so that no square
+    overflows.
 
     References
     ----------
@@ -80,7 +90,7 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
     Parameters
     ----------
     a : Array or array_like, shape (m, n) or (n,)
-    ord : {None, "fro", 1, -1, inf, -inf} for a matrix, {None, 1, 2, inf} for a vector
+    ord : {None, "fro", "nuc", 1, -1, 2, -2, inf, -inf} for a matrix, {None, 1, 2, inf} for a vector
         None is the Frobenius norm, or the Euclidean one.
 
     Returns
