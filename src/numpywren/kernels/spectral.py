@@ -24,7 +24,7 @@ def _values(tiles: Sequence[NDArray]) -> list[NDArray]:
 
 @kernel(results="any", shape=_same)
 def half_exponentials(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
-    """exp(λ / 2) for eigenvalues in tiles."""
+    """exp(λ / 2) for eigenvalues in tiles; infinite where that is too large to write."""
     with np.errstate(over="ignore"):
         return tuple(np.exp(tile / 2) for tile in _values(values))
 
@@ -60,7 +60,8 @@ def half_roots(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
 def scale_columns(a: NDArray, weights: NDArray) -> NDArray:
     """Columns of `a`, shape (m, n), each multiplied by its weight; `weights` is of shape (n, 1)."""
     result = np.empty(a.shape, common_dtype(a), order="F")
-    np.multiply(a, weights.reshape(1, -1), out=result)
+    with np.errstate(invalid="ignore"):  # an exponential that overflowed, times a zero
+        np.multiply(a, weights.reshape(1, -1), out=result)
     return result
 
 

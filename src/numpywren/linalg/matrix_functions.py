@@ -100,7 +100,8 @@ def expm(x: Any, /, *, check_finite: bool = True) -> Request:
     Returns
     -------
     Array, shape (..., n, n)
-        Hermitian to the last bit, positive semidefinite, of the type of `x`; infinite where that type cannot hold it.
+        Hermitian to the last bit, positive semidefinite, of the type of `x`. Where exp(λ) is too large for that type,
+        not finite.
 
     Raises
     ------

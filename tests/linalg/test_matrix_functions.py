@@ -1,0 +1,129 @@
+"""Functions of Hermitian matrices, `logdet`, and integer powers, beside SciPy and NumPy."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linalg.matrices import DTYPES, eps, hermitian_family, positive_definite, random
+
+import numpywren as nw
+
+GRIDS = [(1, 1), (5, 8), (9, 2), (14, 5)]
+
+
+def close(a, b, times=50.0):
+    return np.linalg.norm(a - b) <= times * eps(b.dtype) * max(1, len(b)) ** 0.5 * (np.linalg.norm(b) or 1.0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n", "tile"), GRIDS)
+def test_sqrtm_and_expm(n, tile, dtype):
+    a = positive_definite(n, dtype)
+    root = np.asarray(nw.linalg.sqrtm(nw.asarray(a, chunks=tile)))
+    assert root.dtype == dtype
+    assert np.array_equal(root, root.conj().T)
+    assert close(root @ root, a)
+    assert np.linalg.eigvalsh(root).min() > 0
+    h = (hermitian_family("random", n, dtype) / n).astype(dtype)
+    x = np.asarray(nw.linalg.expm(nw.asarray(h, chunks=tile)))
+    assert x.dtype == dtype
+    assert np.array_equal(x, x.conj().T)
+    assert close(x, scipy.linalg.expm(h))
+
+
+@pytest.mark.parametrize("tile", [3, 12])
+def test_sqrtm_of_a_singular_matrix(tile):
+    half = random((12, 5), np.complex128)
+    a = half @ half.conj().T
+    root = np.asarray(nw.linalg.sqrtm(nw.asarray(a, chunks=tile)))
+    assert close(root @ root, a)
+    assert not np.asarray(nw.linalg.sqrtm(nw.asarray(np.zeros((12, 12)), chunks=tile))).any()
+
+
+@pytest.mark.parametrize("tile", [2, 6])
+def test_sqrtm_of_an_indefinite_matrix(tile):
+    a = np.diag([3.0, 2, 1, 1, 1, -0.25])
+    with pytest.raises(np.linalg.LinAlgError, match=r"not positive semidefinite.*-0\.25"):
+        nw.linalg.sqrtm(nw.asarray(a, chunks=tile))
+
+
+def test_only_the_lower_triangle_is_read():
+    a = positive_definite(9, np.float64)
+    want = [np.asarray(getattr(nw.linalg, name)(a / 9)) for name in ("sqrtm", "expm", "logdet")]
+    rubbish = np.tril(a / 9) + np.triu(random((9, 9), np.float64, 4), 1)
+    for name, whole in zip(("sqrtm", "expm", "logdet"), want, strict=True):
+        assert np.allclose(np.asarray(getattr(nw.linalg, name)(nw.asarray(rubbish, chunks=4))), whole)
+
+
+def test_expm_beyond_what_can_be_written():
+    x = np.asarray(nw.linalg.expm(nw.asarray(np.diag([2000.0, 0, 1, 2]), chunks=2)))
+    assert not np.isfinite(x[0, 0])
+    assert np.isfinite(np.asarray(nw.linalg.expm(nw.asarray(np.diag([700.0, 0, 1, 2]), chunks=2)))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n", "tile"), GRIDS)
+def test_logdet(n, tile, dtype):
+    a = positive_definite(n, dtype)
+    value = nw.linalg.logdet(nw.asarray(a, chunks=tile))
+    assert value.dtype == a.real.dtype
+    sign, want = np.linalg.slogdet(a.astype(np.result_type(dtype, np.float64)))
+    assert sign == pytest.approx(1)
+    assert abs(value - want) <= 20 * n * eps(dtype) * max(1, abs(want))
+
+
+def test_logdet_of_what_det_cannot_write_and_of_others():
+    assert nw.linalg.logdet(nw.asarray(1e-200 * np.eye(5), chunks=2)) == pytest.approx(-1000 * np.log(10))
+    assert nw.linalg.logdet(np.zeros((0, 0))) == 0
+    with pytest.raises(np.linalg.LinAlgError, match="order 4"):
+        nw.linalg.logdet(nw.asarray(np.diag([1.0, 1, 1, -1, 1]), chunks=2))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 4, 6, 7, 13, -1, -2, -3])
+def test_matrix_power(exponent, dtype):
+    a = (np.eye(7) + 0.3 * random((7, 7), dtype, 2)).astype(dtype)
+    x = np.asarray(nw.linalg.matrix_power(nw.asarray(a, chunks=3), exponent))
+    assert x.dtype == dtype
+    assert close(x, np.linalg.matrix_power(a, exponent), 50 * np.linalg.cond(a) ** abs(min(exponent, 0)))
+
+
+@settings(max_examples=15, deadline=None)
+@given(n=st.integers(0, 9), tile=st.integers(1, 5), exponent=st.integers(0, 40))
+def test_matrix_power_of_a_permutation_is_exact(n, tile, exponent):
+    p = np.eye(n)[:, np.random.default_rng(n).permutation(n)]
+    x = np.asarray(nw.linalg.matrix_power(nw.asarray(p, chunks=tile), exponent))
+    assert np.array_equal(x, np.linalg.matrix_power(p, exponent))
+
+
+def test_matrix_power_of_awkward_input():
+    a = random((6, 6), np.complex128)
+    assert close(np.asarray(nw.linalg.matrix_power(nw.asarray(a, chunks=(4, 2)).T, 3)), np.linalg.matrix_power(a.T, 3))
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        nw.linalg.matrix_power(nw.asarray(np.zeros((4, 4)), chunks=2), -2)
+    with pytest.raises(TypeError, match="integer"):
+        nw.linalg.matrix_power(np.eye(2), 0.5)
+    with pytest.raises(ValueError, match="square"):
+        nw.linalg.matrix_power(np.ones((2, 3)), 2)
+
+
+def test_stacks():
+    a = np.stack([positive_definite(5, np.float64, seed) / 5 for seed in range(3)])
+    stack = nw.asarray(a, chunks=(1, 2, 2))
+    assert np.allclose(np.asarray(nw.linalg.logdet(stack)), np.linalg.slogdet(a)[1])
+    assert np.allclose(np.asarray(nw.linalg.matrix_power(stack, 3)), np.linalg.matrix_power(a, 3))
+    assert np.allclose(np.asarray(nw.linalg.matrix_power(stack, -1)), np.linalg.inv(a))
+    root = np.asarray(nw.linalg.sqrtm(stack))
+    assert np.allclose(root @ root, a)
+    assert np.allclose(np.asarray(nw.linalg.expm(stack)), scipy.linalg.expm(a))
+
+
+@pytest.mark.parametrize("name", ["sqrtm", "expm", "logdet"])
+def test_not_finite_and_not_square(name):
+    a = np.eye(5)
+    a[3, 1] = np.inf
+    with pytest.raises(ValueError, match="infs or NaNs"):
+        getattr(nw.linalg, name)(nw.asarray(a, chunks=2))
+    with pytest.raises(ValueError, match="square"):
+        getattr(nw.linalg, name)(np.ones((2, 3)))
