@@ -12,10 +12,10 @@ N. Halko, P.-G. Martinsson, J. Tropp, "Finding structure with randomness: probab
 approximate matrix decompositions", SIAM Review 53 (2011), algorithms 4.4 and 5.1.
 """
 
-from numpywren.algorithms.tall_qr import tall_qr
+from numpywren.algorithms.tall_qr import joined_qr, tall_qr
+from numpywren.algorithms.total import total
 from numpywren.kernels.sketch import gaussian
 from numpywren.kernels.small_svd import adjoint_rows, join_phases, largest_entries, scale_columns, spectrum_of_triangle
-from numpywren.kernels.stacked_qr import stacked_qr
 from numpywren.kernels.subspace import (
     centred_gemm,
     leading_directions,
@@ -74,7 +74,6 @@ def subspace_rows(
     Z = temporary("*")
     C = temporary("*")
     D = temporary("*")
-    E = temporary("*")
     T = temporary("*")
     Y = temporary("*")
     W = temporary("*")
@@ -94,9 +93,8 @@ def subspace_rows(
                     )
                     for i in range(s * m // min(lanes, m), (s + 1) * m // min(lanes, m))
                 )
-            for t in range((min(lanes, m) + fan - 1) // fan):
-                G[p, t] = sum(N[p, s] for s in range(t * fan, min((t + 1) * fan, min(lanes, m))))
-            Q[p + 1] = leading_directions(sum(G[p, t] for t in range((min(lanes, m) + fan - 1) // fan)), Q[p])
+            total(N[p], G[p], count=min(lanes, m), fan=fan)
+            Q[p + 1] = leading_directions(G[p, 0], Q[p])
         for b in range((m + group - 1) // group):
             # A[b] Q = P[b] R[b], and what this block of rows gives of Aᴴ (A Q)
             P[b * group : min((b + 1) * group, m)], R[b], Z[b] = project(
@@ -106,19 +104,11 @@ def subspace_rows(
                 [M[i].H for i in range(b * group, min((b + 1) * group, m)) if centred == 2],
                 columns=n,
             )
-        for t in range(((m + group - 1) // group + fan - 1) // fan):
-            # [R[b]; …] = [C[b]; …] E[t], and below [E[0]; …] = [D[0]; …] T[0]: Y = A Q has the triangle T[0]
-            C[t * fan : min((t + 1) * fan, (m + group - 1) // group)], E[t] = stacked_qr(
-                [R[b] for b in range(t * fan, min((t + 1) * fan, (m + group - 1) // group))]
-            )
-            Y[t] = sum(Z[b] for b in range(t * fan, min((t + 1) * fan, (m + group - 1) // group)))
-        D[0 : ((m + group - 1) // group + fan - 1) // fan], T[0] = stacked_qr(
-            [E[t] for t in range(((m + group - 1) // group + fan - 1) // fan)]
-        )
+        total(Z, Y, count=(m + group - 1) // group, fan=fan)
+        # [R[0]; R[1]; …] = Q T[0] with Q[b] = C[b] D[b // fan]: the triangle of Y = A Q is T[0]
+        joined_qr(R, C, D, T, count=(m + group - 1) // group, fan=fan)
         for c in range(min(r, 1)):
-            W[c], S[c], V[c] = spectrum(
-                sum(Y[t] for t in range(((m + group - 1) // group + fan - 1) // fan)), Q[iterations], T[0], rank=rank
-            )
+            W[c], S[c], V[c] = spectrum(Y[0], Q[iterations], T[0], rank=rank)
             for i in range(m):
                 # U = P C D W
                 U[i, c] = P[i] @ (C[i // group] @ (D[i // (group * fan)] @ W[c]))
