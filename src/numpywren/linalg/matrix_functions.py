@@ -209,7 +209,7 @@ def matrix_power(x: Any, n: int, /) -> Request:
 
     Notes
     -----
-    2 m³ flops a product, of which there are as many as |n| has binary digits after the first, and one more for each
+    2 m³ flops a product, of which there are as many as ``|n|`` has binary digits after the first, and one more for each
     1 among these; 8 m³/3 for the inverse (4 times that for complex numbers). All of it is one run. The programs are in
     `numpywren.algorithms.matrix_power`.
 
