@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from kernels.test_kernel_gil import held_the_gil
@@ -20,8 +22,8 @@ def blocks(draw, n, band):
     a = np.triu(a) - np.triu(a, band + 1)
     a[0, 0] = a[0, 0].real
     starts = [*range(0, n, band), n]
-    rs = [a[i:j, i:j].copy("F") for i, j in zip(starts, starts[1:], strict=False)]
-    ls = [a[i:j, j : j + band].copy("F") for i, j in zip(starts, starts[1:], strict=False) if j < n]
+    rs = [a[i:j, i:j].copy("F") for i, j in itertools.pairwise(starts)]
+    ls = [a[i:j, j : j + band].copy("F") for i, j in itertools.pairwise(starts) if j < n]
     return a, rs, ls
 
 
