@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numpywren.kernels.powers import COUNT, LARGEST, POWER, SMALLEST, join_powers, powers, root_of_powers
-from numpywren.kernels.rows import cross_rows, row_dots
+from numpywren.kernels.rows import cross_rows, geru, row_dots
 from numpywren.kernels.sketch import TYPES
 
 KINDS = [(POWER, 2.0), (POWER, 1.0), (POWER, 0.3), (POWER, -1.5), (LARGEST, 0.0), (SMALLEST, 0.0), (COUNT, 0.0)]
@@ -48,6 +48,14 @@ def test_cross_rows(draw, layout):
     assert found.dtype == a.dtype
     assert found.flags.f_contiguous
     np.testing.assert_allclose(found, np.cross(a, b), rtol=0, atol=20 * np.finfo(a.dtype).eps)
+
+
+def test_geru(draw, layout):
+    a, b = draw(5), draw(3)
+    found = geru(layout(a), layout(b))
+    assert found.flags.f_contiguous
+    assert found.shape == geru.shape(a.shape, b.shape)
+    assert np.array_equal(found, np.outer(a, b))
 
 
 @pytest.mark.parametrize("kernel", [row_dots, cross_rows])

@@ -95,6 +95,8 @@ def test_outer(dtypes):
     x, y = random(7, dtypes[0]), random(5, dtypes[1], 1)
     check(nw.linalg.outer(nw.asarray(x, chunks=3), nw.asarray(y, chunks=2)), np.outer(x, y))
     check(nw.linalg.outer(x, y[:0]), np.outer(x, y[:0]))
+    zeros = np.asarray(nw.linalg.outer(np.array([-0.0, 2.0]), np.array([0.0, -3.0])))
+    assert np.array_equal(np.signbit(zeros), [[True, False], [False, True]])
     with pytest.raises(ValueError, match="two vectors"):
         nw.linalg.outer(np.ones((2, 2)), np.ones(2))
 

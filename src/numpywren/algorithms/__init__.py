@@ -15,6 +15,7 @@ from numpywren.lambdapack import Program
 if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.cholesky import cholesky as cholesky
     from numpywren.algorithms.diagonal import diagonal as diagonal
+    from numpywren.algorithms.dsgesv import dsgesv as dsgesv
     from numpywren.algorithms.gelss import gelss as gelss
     from numpywren.algorithms.gemm import gemm as gemm
     from numpywren.algorithms.geqrf import geqrf as geqrf
@@ -43,6 +44,7 @@ _HOMES = {
     "cond_two": "spectrum",
     "det": "determinant",
     "diagonal": "diagonal",
+    "dsgesv": "dsgesv",
     "gelss": "gelss",
     "gelss_adjoint": "gelss",
     "gemm": "gemm",
@@ -83,6 +85,7 @@ _HOMES = {
     "norm_one": "norm",
     "norm_two": "spectrum",
     "norm_rows": "vectors",
+    "outer": "vectors",
     "pca_rows": "pca",
     "pca_tiles": "pca",
     "polar_left": "polar",

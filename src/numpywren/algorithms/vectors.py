@@ -1,10 +1,10 @@
 """Products and norms of many vectors, one in each row of a matrix. Every number is read once."""
 
 from numpywren.kernels.powers import join_powers, powers, root_of_powers
-from numpywren.kernels.rows import cross_rows, row_dots
+from numpywren.kernels.rows import cross_rows, geru, row_dots
 from numpywren.lambdapack import Input, Output, Scalar, Size, program, temporary
 
-__all__ = ["cross", "norm_all", "norm_rows", "vecdot"]
+__all__ = ["cross", "norm_all", "norm_rows", "outer", "vecdot"]
 
 
 @program(A="m n", B="m n", D="m one")
@@ -24,6 +24,14 @@ def vecdot(A: Input, B: Input, D: Output, m: Size, n: Size, one: Size, splits: S
                         row_dots(A[i, j], B[i, j]) for j in range(s * n // splits, (s + 1) * n // splits)
                     )
                 D[i, o] = sum(P[i, o * splits + s] for s in range(splits))
+
+
+@program(A="m", B="n", C="m n")
+def outer(A: Input, B: Input, C: Output, m: Size, n: Size) -> None:
+    """C(i, j) = A(i) B(j); a task for each tile of C."""
+    for i in range(m):
+        for j in range(n):
+            C[i, j] = geru(A[i], B[j])
 
 
 @program(A="m n", B="m n", C="m n")

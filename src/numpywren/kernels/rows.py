@@ -1,4 +1,4 @@
-"""Products of vectors that lie in the rows of two tiles."""
+"""Products of vectors, and of those that lie in the rows of two tiles."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import NDArray, common_dtype
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["cross_rows", "row_dots"]
+__all__ = ["cross_rows", "geru", "row_dots"]
 
 #: Elements of a panel: what is made of one stays in the cache.
 _PANEL = 65536
@@ -63,4 +64,22 @@ def cross_rows(a: NDArray, b: NDArray) -> NDArray:
     result = np.empty(_same("cross_rows", a.shape, b.shape), common_dtype(a, b), order="F")
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         result[:, i] = a[:, j] * b[:, k] - a[:, k] * b[:, j]
+    return result
+
+
+@kernel(shape=lambda a, b: (a[0], b[0]), flops=lambda a, b: float(a[0] * b[0]))
+def geru(a: NDArray, b: NDArray) -> NDArray:
+    """Outer product: C(i, j) = a(i) b(j), rounded once, with the sign of a zero.
+
+    Parameters
+    ----------
+    a : ndarray, shape (m,)
+    b : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (m, n)
+    """
+    result = fresh((len(a), len(b)), common_dtype(a, b))
+    np.multiply(a[:, None], b, out=result)
     return result

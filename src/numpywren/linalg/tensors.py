@@ -56,12 +56,12 @@ def outer(x1: Any, x2: Any, /) -> Request:
 
     Notes
     -----
-    The program is `numpywren.algorithms.gemm`.
+    The program is `numpywren.algorithms.outer`.
     """
     A, B = asarray(x1), asarray(x2)
     if A.ndim != 1 or B.ndim != 1:
         raise ValueError(f"outer got shapes {A.shape} and {B.shape}; it wants two vectors")
-    return Request("outer", algorithms.gemm, {"A": grouped(A, (0,), ()), "B": grouped(B, (), (0,))}, (Returned("C"),))
+    return Request("outer", algorithms.outer, {"A": A, "B": B}, (Returned("C"),))
 
 
 @function(Array)
