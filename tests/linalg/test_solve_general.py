@@ -187,3 +187,84 @@ def test_refusals():
         nw.linalg.solve(np.eye(2), [1, np.nan])
     with pytest.raises(ValueError, match="infs or NaNs"):
         nw.linalg.inv(nw.asarray(bad, chunks=2))
+
+
+def of_condition(n, condition, dtype, seed=0):
+    u, v = (np.linalg.qr(random((n, n), dtype, s))[0] for s in (seed, seed + 1))
+    return (u * np.geomspace(1, 1 / condition, n)) @ v
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+@pytest.mark.parametrize("condition", [1e1, 1e4, 1e6, 1e9, 1e14])
+@pytest.mark.parametrize(("n", "tile", "columns"), [(7, 3, None), (20, 6, 3), (1, 1, 2), (9, 12, 1)])
+def test_refined_to_double_precision(n, tile, columns, condition, dtype):
+    a = of_condition(n, condition, dtype)
+    b = random((n,) if columns is None else (n, columns), dtype, seed=5)
+    x = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=tile), nw.asarray(b, chunks=2), refine=True))
+    assert x.shape == b.shape
+    assert x.dtype == dtype
+    peer = residual(a, lapack_solve(a, b), b)
+    assert residual(a, x, b) <= 10 * max(peer, eps(dtype))
+
+
+def trace(monkeypatch, a, b):
+    """Shapes of the tiles that are factored in full precision."""
+    seen = []
+    from numpywren.kernels import getrf as module
+
+    whole = module.factored
+
+    def watched(panel):
+        if panel.dtype == np.float64:
+            seen.append(panel.shape)
+        return whole(panel)
+
+    monkeypatch.setattr(module, "factored", watched)
+    x = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=4), b, refine=True))
+    return x, seen
+
+
+def test_nothing_is_factored_twice_without_need(monkeypatch):
+    a, b = of_condition(10, 1e2, np.float64), random((10, 2), np.float64, seed=5)
+    _, seen = trace(monkeypatch, a, b)
+    assert set(seen) == {(0, 0)}
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_full_precision_where_single_does_not_do(scale, monkeypatch):
+    a, b = of_condition(10, 1e2, np.float64) * scale, random((10, 2), np.float64, seed=5)
+    x, seen = trace(monkeypatch, a, b)
+    assert (10, 4) in seen
+    direct = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=4), b))
+    assert np.array_equal(x, direct)
+
+
+def test_one_column_that_does_not_converge_is_enough(monkeypatch):
+    a, b = of_condition(10, 1e2, np.float64), random((10, 5), np.float64, seed=5)
+    b[:, 3] *= 1e60  # overflows in single precision
+    x, seen = trace(monkeypatch, a, nw.asarray(b, chunks=2))
+    assert (10, 4) in seen
+    for column, wanted in zip(x.T, b.T, strict=True):
+        assert residual(a, column, wanted) <= 10 * eps(float)
+
+
+def test_refinement_of_what_is_singular_or_single_or_nothing():
+    a = of_condition(7, 1e2, np.float64)
+    a[:, 4] = 0
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        nw.linalg.solve(nw.asarray(a, chunks=3), np.ones(7), refine=True)
+    a32, b32 = random((7, 7), np.float32), random((7,), np.float32, 1)
+    request = nw.linalg.solve.request(nw.asarray(a32, chunks=3), b32, refine=True)
+    assert request.program.name == "gesv"
+    assert np.asarray(nw.linalg.solve(np.zeros((0, 0)), np.zeros((0, 2)), refine=True)).shape == (0, 2)
+    assert np.asarray(nw.linalg.solve(np.eye(3), np.zeros((3, 0)), refine=True)).shape == (3, 0)
+    with pytest.raises(ValueError, match="assume_a='gen' only"):
+        nw.linalg.solve(np.eye(3), np.ones(3), assume_a="pos", refine=True)
+
+
+def test_refined_stacks():
+    a = np.stack([of_condition(5, kappa, np.float64) for kappa in (1e1, 1e13)])
+    b = random((5, 2), np.float64, 1)
+    x = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=(1, 3, 3)), b, refine=True))
+    for one, solution in zip(a, x, strict=True):
+        assert residual(one, solution, b) <= 10 * eps(float)

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import NDArray
 from numpywren.kernels.layout import Shape, column_copy
 from numpywren.kernels.pivots import rows_of
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["gather", "put", "row_numbers", "take"]
+
+#: Elements that are moved at a time: as many as stay in a near cache while rows of column-major tiles are picked.
+_BLOCK = 8192
+
+
+def _blocks(columns: int, rows: int) -> Iterator[slice]:
+    """Columns that are moved at a time."""
+    step = max(1, _BLOCK // max(1, rows))
+    return (slice(start, start + step) for start in range(0, columns if rows else 0, step))
+
+
+def _move(target: NDArray, to: NDArray, source: NDArray, rows: NDArray) -> None:
+    """Copy rows of one column-major matrix to another, faster than ``target[to] = source[rows]`` by up to three."""
+    for columns in _blocks(target.shape[1], to.size):
+        target.T[columns, to] = source.T[columns].take(rows, axis=1)
+
+
+def _add(target: NDArray, to: NDArray, sign: complex, source: NDArray, rows: NDArray) -> None:
+    """The same, added; no row of the target is named twice."""
+    for columns in _blocks(target.shape[1], to.size):
+        picked = source.T[columns].take(rows, axis=1)
+        target.T[columns, to] += picked if sign == 1 else sign * picked
+
+
+def _zeros(rows: int, columns: int, dtype: np.dtype[Any]) -> NDArray:
+    result = fresh((rows, columns), dtype)
+    result.fill(0)
+    return result
 
 
 def _check_pivots(name: str, pivots: Shape) -> None:
@@ -27,8 +58,7 @@ def _take_shape(a: Shape, pivots: Shape, *, tile: int) -> Shape:
 def _take_into(acc: NDArray, sign: complex, a: NDArray, pivots: NDArray, *, tile: int) -> None:
     """Do ``acc += sign * take(a, pivots, tile=tile)``; touches the rows taken only."""
     to, rows = rows_of(pivots[:, 0], tile)
-    if to.size:
-        acc[to] += a[rows] if sign == 1 else sign * a[rows]
+    _add(acc, to, sign, a, rows)
 
 
 @kernel(shape=_take_shape, accumulate=_take_into)
@@ -50,9 +80,9 @@ def take(a: NDArray, pivots: NDArray, *, tile: int) -> NDArray:
     ndarray, shape (m0, n)
     """
     _check_pivots("take", pivots.shape)
-    result = np.zeros((len(pivots), a.shape[1]), a.dtype, order="F")
+    result = _zeros(len(pivots), a.shape[1], a.dtype)
     to, rows = rows_of(pivots[:, 0], tile)
-    result[to] = a[rows]
+    _move(result, to, a, rows)
     return result
 
 
@@ -87,7 +117,7 @@ def put(a: NDArray, top: NDArray, pivots: NDArray, *, tile: int) -> NDArray:
     _check_put(a.shape, top.shape, pivots.shape)
     result = column_copy(a, a.dtype)
     rows, to = rows_of(pivots[:, 1], tile)
-    result[to] = top[rows]
+    _move(result, to, top, rows)
     return result
 
 
@@ -109,8 +139,7 @@ def _matches(have: NDArray, want: NDArray) -> tuple[NDArray, NDArray]:
 def _gather_into(acc: NDArray, sign: complex, a: NDArray, have: NDArray, want: NDArray) -> None:
     """Do ``acc += sign * gather(a, have, want)``; touches the rows found only."""
     to, rows = _matches(have, want)
-    if to.size:
-        acc[to] += a[rows] if sign == 1 else sign * a[rows]
+    _add(acc, to, sign, a, rows)
 
 
 @kernel(shape=_gather_shape, accumulate=_gather_into)
@@ -133,9 +162,9 @@ def gather(a: NDArray, have: NDArray, want: NDArray) -> NDArray:
         raise ValueError(
             f"gather got a tile of shape {a.shape} and row numbers of shape {have.shape}; wanted one for each row"
         )
-    result = np.zeros((want.size, a.shape[1]), a.dtype, order="F")
+    result = _zeros(want.size, a.shape[1], a.dtype)
     to, rows = _matches(have, want)
-    result[to] = a[rows]
+    _move(result, to, a, rows)
     return result
 
 
