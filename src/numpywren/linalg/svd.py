@@ -21,8 +21,11 @@ __all__ = ["Plan", "plan_of", "plan_of_tall", "svd", "svdvals"]
 BAND = 128
 #: Sweeps of bulge chasing in a task, at least, and number of such tasks, at most.
 GROUP, GROUPS = 128, 64
-#: Largest tile, and largest matrix for which one task is quicker than two stages.
-TILE, DIRECT = 512, 512
+#: Largest tile where that leaves no more than so many a side, and largest matrix for which one task is quicker than two
+#: stages.
+TILE, TILES, DIRECT = 512, 32, 512
+#: Most tiles in a column of them.
+ROWS = 512
 #: How many times as many rows as columns make it worth while to start with a QR factorization.
 TALL = 5 / 3
 
@@ -40,8 +43,7 @@ def plan_of(A: Array) -> Plan:
     """Decide how A, with at least as many rows as columns, is cut for `gesvd`."""
     m, n = A.shape[-2:]
     direct = m <= DIRECT and tiles_along(A, -2) <= 1 and tiles_along(A, -1) <= 1
-    chunk = max(1, m if direct else min(*A.chunks[-2:], TILE))
-    return Plan(*_stages(m, n, chunk, direct))
+    return Plan(*_stages(m, n, max(1, m) if direct else _chunk(A), direct))
 
 
 def plan_of_tall(A: Array) -> Plan | None:
@@ -51,9 +53,14 @@ def plan_of_tall(A: Array) -> Plan | None:
     direct = n <= min(columns, DIRECT)
     if not n or not ((rows < m and direct) or TALL * n <= m):
         return None
-    _, cut, sizes = _stages(n, n, n if direct else min(rows, columns, TILE), direct)
-    cuts = QRCuts(Partition(m, max(rows, n) if direct else cut.chunk), cut, cut)
+    _, cut, sizes = _stages(n, n, n if direct else _chunk(A), direct)
+    cuts = QRCuts(Partition(m, max(rows, n, -(-m // ROWS)) if direct else cut.chunk), cut, cut)
     return Plan(cuts.m, cut, {**sizes, **qr_sizes(cuts, A.dtype)})
+
+
+def _chunk(A: Array) -> int:
+    """Side of square tiles: the shorter one of the tiles that there are, within limits."""
+    return max(1, min(*A.chunks[-2:], TILE), -(-A.shape[-1] // TILES))
 
 
 def _stages(m: int, n: int, chunk: int, direct: bool) -> tuple[Partition, Partition, dict[str, int]]:
@@ -128,8 +135,9 @@ def svd(
     Two stages: A is reduced to a band by panels of reflectors, tile by tile (8 n³/3 flops for square A, nearly all of
     them matrix products); the band to a bidiagonal matrix by bulge chasing; divide and conquer decomposes that; and
     both sets of reflectors are applied to strips of its vectors (10 n³). A matrix of one tile of at most 512 goes
-    to LAPACK at once. Signs (for complex matrices, phases) of pairs of vectors are as they come. Tiles of the result
-    are square, of at most 512. The programs are in `numpywren.algorithms.gesvd`.
+    to LAPACK at once. Signs (for complex matrices, phases) of pairs of vectors are as they come. Tiles of the
+    result are square; a matrix of up to 16384 has them no longer than 512. The programs are in
+    `numpywren.algorithms.gesvd`.
 
     References
     ----------
