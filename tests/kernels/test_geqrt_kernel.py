@@ -218,7 +218,7 @@ ROUTINES = {
 def test_routine_releases_the_gil(name, dtype):
     assert {*ROUTINES} == {*lapack_qr.__all__}, "a routine without a test here"
     rng = np.random.default_rng(1)
-    a = np.asfortranarray(rng.standard_normal((4000, 60)).astype(dtype))
+    a = np.asfortranarray(rng.standard_normal((40_000, 60)).astype(dtype))
     t, r = np.zeros((60, 60), dtype, order="F"), np.eye(60, dtype=dtype, order="F")
     with single_threaded_blas():
         assert not held_the_gil(lambda: ROUTINES[name](LETTERS[dtype], a, t, r))
