@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels.test_kernel_gil import held_the_gil
 
-from numpywren.kernels.getrf import gessm, getrf
+from numpywren.kernels.getrf import factored, gessm, getrf
 from numpywren.kernels.laswp import put, take
 from numpywren.kernels.pivots import exchanges, pivot_table, places, tiles_and_rows
 from numpywren.kernels.threads import single_threaded_blas
@@ -148,3 +151,17 @@ def test_shape_and_flops():
     assert getrf.flops(((6, 3), (6, 3))) == pytest.approx(12 * 9 - 27 / 3)
     assert gessm.shape((3, 7), (3, 5)) == (3, 7)
     assert gessm.flops((3, 7), (3, 5)) == 63
+
+
+def test_factorization_releases_the_gil():
+    a = np.asfortranarray(np.random.default_rng(3).standard_normal((1500, 1500)))
+    with single_threaded_blas():
+        assert not held_the_gil(lambda: factored(a.copy("F")))
+
+
+def test_two_threads_get_what_one_gets(draw):
+    tiles = split(draw(300, 100), [100] * 3)
+    with single_threaded_blas(), ThreadPoolExecutor(2) as pool:
+        alone = getrf(tiles)
+        together = list(pool.map(lambda _: getrf(tiles), range(6)))
+    assert all(np.array_equal(x, y) for result in together for x, y in zip(alone, result, strict=True))

@@ -10,8 +10,8 @@ from numpywren.matrix import Array, Partition
 __all__ = ["factor_cuts", "panel_tiles"]
 
 #: Tiles that a task needs for each tile of its panel (the tile, the panel joined, the factors, and these once more
-#: while they are written), and those that it reads ahead.
-HELD_PER_TILE, HELD_BESIDE = 4, 3
+#: while they are written); and beside these, those that it reads ahead, and pivots.
+HELD_PER_TILE, HELD_BESIDE = 4, 4
 
 
 def factor_cuts(a: Array) -> tuple[Partition, Partition]:
@@ -27,6 +27,6 @@ def factor_cuts(a: Array) -> tuple[Partition, Partition]:
 
 
 def panel_tiles(rows: Partition, columns: Partition, dtype: np.dtype[np.generic]) -> int:
-    """How many tiles one task may factor together, at least two: the panels that are taller play a tournament."""
+    """How many tiles one task may factor together: the panels that are taller play a tournament."""
     held = held_tiles(rows.chunk * columns.chunk * dtype.itemsize)
-    return max(1, min(rows.tiles, max(2, (held - HELD_BESIDE) // HELD_PER_TILE)))
+    return max(1, min(rows.tiles, (held - HELD_BESIDE) // HELD_PER_TILE))
