@@ -1,5 +1,8 @@
+import copy
 import gc
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from matrix.drawn import draw
 
-from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, UnknownSchemeError
+from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, TileMissingError, UnknownSchemeError
 from numpywren.matrix import Array, Partition, asarray, create_array, eye, grid, open, open_store, zeros
 from numpywren.matrix.local_files import LocalFiles
 from numpywren.matrix.partition import tile_indices
@@ -383,3 +386,26 @@ def test_hostile_data_are_no_array(change):
 def test_schemes_in_data_are_checked():
     with pytest.raises(UnknownSchemeError):
         Array.from_json({"source": {**GOOD, "url": "gopher://x"}, "transposed": False, "conjugated": False})
+
+
+def test_an_array_that_went_is_an_error_and_not_zeros(tmp_path):
+    A = asarray(np.eye(5)).save(tmp_path / "A", 2)
+    shutil.rmtree(tmp_path / "A")
+    for read in (lambda: A[:], lambda: np.asarray(A), lambda: A.read_tile((0, 0)), lambda: A.H[1:3, 0]):
+        with pytest.raises(TileMissingError, match="not there any more"):
+            read()
+
+
+def test_copies_and_pickles_hold_what_was_there():
+    values = np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(copy.deepcopy(asarray(values, chunks=2)), values)
+    again = pickle.loads(pickle.dumps(asarray(values, chunks=2).T))
+    np.testing.assert_array_equal(again, values.T)
+    again.delete()
+
+
+def test_arrays_are_not_compared():
+    A = asarray(np.eye(2))
+    with pytest.raises(TypeError, match=r"compare what np\.asarray"):
+        A == A  # noqa: B015
+    assert {A: 1}[A] == 1

@@ -127,7 +127,9 @@ def execute(request: Request) -> Any:
             array.disown()  # the run can be resumed, and then reads them
         handle.pause()
         if handle.url not in str(error):
-            error.add_note(f"`numpywren resume {handle.url}` carries on")
+            here = "__main__" in _modules(request)  # then no other process can carry on
+            how = f"numpywren.attach({handle.url!r}).resume()" if here else f"`numpywren resume {handle.url}`"
+            error.add_note(f"{how} carries on{', in this process' if here else ''}")
         raise
     handle.forget()
     return result
@@ -166,8 +168,13 @@ def run(program: Program, *, out: str | Mapping[str, str] | None = None, **argum
             inputs[name] = asarray(value)
         elif name in program.scalars:
             scalars[name] = value
-        else:
+        elif name in program.sizes:
             sizes[name] = operator.index(value)
+        else:
+            raise TypeError(
+                f"{program.name} has no parameter {name!r}; it takes {', '.join((*names, *program.scalars))} and the "
+                f"sizes {', '.join(program.sizes)}"
+            )
     outputs = tuple(matrix.name for matrix in program.matrices if matrix.role == "output")
     request = Request(
         program.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -29,6 +30,11 @@ class Function(Generic[P, R]):
     def __init__(self, build: Callable[P, Request]) -> None:
         self._build = build
         functools.update_wrapper(self, build)
+        # help() of an object shows its docstring alone, so that begins with the signature, as those of NumPy do
+        signature = inspect.signature(build)
+        plain = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
+        shown = inspect.Signature(plain)
+        self.__doc__ = f"{build.__name__}{shown}\n\n{inspect.getdoc(build)}"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function and wait for its result."""

@@ -166,7 +166,7 @@ def logdet(x: Any, /, *, check_finite: bool = True) -> Request:
     --------
     >>> import numpywren as nw
     >>> round(float(nw.linalg.logdet([[4.0, 2.0], [2.0, 5.0]])), 12)
-    2.772588722240
+    2.77258872224
     """
     A = square("logdet", "x", x)
     return Request(

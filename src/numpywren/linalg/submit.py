@@ -38,5 +38,7 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     The run and its inputs stay in the store until `Run.delete` or ``numpywren gc``.
     """
     if not isinstance(fn, Function):
-        raise TypeError(f"submit got {fn!r}; it takes a function of numpywren.linalg, such as nw.linalg.cholesky")
+        raise TypeError(
+            f"submit got {type(fn).__name__}; it takes a function of numpywren.linalg, such as nw.linalg.cholesky"
+        )
     return start(fn.request(*args, **kwargs), out)

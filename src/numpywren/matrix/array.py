@@ -146,6 +146,19 @@ class Array(Arithmetic, Standard):
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("arrays that are not in memory are not compared; compare what np.asarray() makes of them")
+
+    __hash__ = object.__hash__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Array:
+        return self  # it never changes, and what it shares lives as long as any that share it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # what was written down may be read at any time, so the numbers have to stay
+        self.disown()
+        return Array.from_json, (self.to_json(), self.modules)
+
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"the truth of an array of shape {self.shape} is ambiguous")
@@ -221,6 +234,7 @@ class Array(Arithmetic, Standard):
         """One tile of a cut into tiles; zeros if it was never written. See `find_tile`."""
         found = self.find_tile(index, partitions)
         if found is None:
+            self._chunks.check_exists()
             cut = self.partitions if partitions is None else partitions
             shape = [part.size(place) for part, place in zip(cut, index, strict=True)]
             found = np.zeros(shape, self.dtype, order="F")

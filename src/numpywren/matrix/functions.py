@@ -53,7 +53,7 @@ class FunctionValues(Source):
         self.function, self.layout = function, layout
         self.args: tuple[Argument, ...] = tuple(map(_argument, args))
         self.path = function_path(function)
-        self.modules = (self.path.partition(":")[0],) if self.path else ()
+        self.modules = (self.path.partition(":")[0] if self.path else "__main__",)
         self.description = f"made by {self._shown()}"
         self._saved: list[Any] | None = None
         self._name = _LOCAL + secrets.token_hex(16)

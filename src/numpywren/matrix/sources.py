@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import threading
 from abc import ABC, abstractmethod
@@ -112,9 +113,13 @@ class StoredChunks(Source):
     def read(self, region: tuple[slice, ...]) -> np.ndarray:  # noqa: D102 (inherited)
         result = np.zeros([part.stop - part.start for part in region], self.layout.dtype, order="F")
         touched = [cut.touching(part.start, part.stop) for cut, part in zip(self._parts, region, strict=True)]
+        looked = False
         for index in product(*touched):
             tile = self.read_tile(index)
             if tile is None:
+                if not looked:
+                    self.check_exists()
+                looked = True
                 continue
             inner, outer = [], []
             for cut, position, part in zip(self._parts, index, region, strict=True):
@@ -149,6 +154,17 @@ class StoredChunks(Source):
     def delete_tile(self, index: tuple[int, ...]) -> None:
         """Delete one tile; no error if it is not there."""
         self.store.delete([chunk_key(index)])
+
+    def check_exists(self) -> None:
+        """See that a tile that is not there is one that was never written, not one that went with its array.
+
+        Raises
+        ------
+        TileMissingError
+            If there is no such array any more.
+        """
+        if not self.exists():
+            raise TileMissingError(errno.ENOENT, f"the array at {self.url} is not there any more, or is another one")
 
     def exists(self) -> bool:  # noqa: D102 (inherited)
         try:
