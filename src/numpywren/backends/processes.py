@@ -32,8 +32,8 @@ class ProcessBackend(Backend):
             )
         if "__main__" in options.get("modules", ()):
             raise ValueError(
-                "functions and kernels of the program that was started, lambdas and closures cannot be imported by other "
-                "processes: move them to a module, or set backend to 'local'"
+                "functions and kernels of the program that was started, lambdas and closures cannot be imported by "
+                "other processes: move them to a module, or set backend to 'local'"
             )
         super().__init__(url, options, entry)
         self._alive: dict[subprocess.Popen[bytes], IO[bytes]] = {}

@@ -39,6 +39,6 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     """
     if not isinstance(fn, Function):
         raise TypeError(
-            f"submit got {type(fn).__name__}; it takes a function of numpywren.linalg, such as nw.linalg.cholesky"
+            f"submit got {type(fn).__name__}; it takes a function of numpywren.linalg, as nw.linalg.cholesky"
         )
     return start(fn.request(*args, **kwargs), out)
