@@ -252,3 +252,23 @@ def test_implicit_q_refuses():
         nw.linalg.qr_factor(np.ones((2, 3, 3)))
     assert "not formed" in repr(f.Q)
     assert "(8, 3)" in repr(f)
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "tiles"),
+    [
+        ((100, 100), (30, 20), (24, 24)),
+        ((1000, 50), (200, 50), (200, 50)),
+        ((1000, 50), (30, 50), (50, 50)),
+        ((1000, 1000), (10, 1000), (100, 100)),
+        ((50, 1000), (50, 70), (50, 70)),
+        ((50, 1000), (50, 20), (31, 31)),
+        ((5, 3), (100, 100), (5, 3)),
+        ((0, 3), (4, 4), (1, 3)),
+    ],
+)
+def test_cuts(shape, chunks, tiles):
+    cuts = sys.modules["numpywren.linalg.qr"].qr_cuts(nw.zeros(shape, chunks=chunks))
+    assert (cuts.m.chunk, cuts.n.chunk) == tiles
+    assert (cuts.m.length, cuts.n.length, cuts.d.length) == (*shape, min(shape))
+    assert cuts.d.chunk == min(tiles)

@@ -26,7 +26,9 @@ def _plan(tall: Array) -> tuple[Cuts, dict[str, int]]:
     # a triangle that one task decomposes at once is one tile
     chunk = n if n <= DIRECT else min(tall.chunks[-2:])
     plan = plan_of(zeros_array((n, n), chunks=max(1, chunk), dtype=tall.dtype))
-    cuts = qr_cuts(zeros_array(tall.shape[-2:], chunks=(max(1, tall.chunks[-2]), plan.columns.chunk)))
+    columns = plan.columns.chunk
+    rows = max(tall.chunks[-2], columns) if plan.columns.tiles <= 1 else columns
+    cuts = qr_cuts(zeros_array(tall.shape[-2:], chunks=(rows, columns)))
     sizes = {name: size for name, size in plan.sizes.items() if name != "direct"}
     return cuts, {**sizes, "fan": qr_sizes(cuts, tall.dtype)["fan"]}
 

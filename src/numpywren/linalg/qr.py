@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,14 +36,15 @@ class Cuts(NamedTuple):
 def qr_cuts(a: Array) -> Cuts:
     """How a matrix is cut for QR factorization: into square tiles, but where it is one tile wide, or one high.
 
-    The first tile of a panel must not have fewer rows than the panel columns, if the matrix goes on below it.
+    The first tile of a panel must not have fewer rows than the panel columns, if the matrix goes on below it. Chunks
+    that are far from square, such as slabs of whole rows, give way to squares of their size.
     """
     m, n = a.shape[-2:]
-    rows, columns = (max(1, chunk) for chunk in a.chunks[-2:])
-    if columns >= n:
+    rows, columns = (max(1, min(chunk, length)) for chunk, length in zip(a.chunks[-2:], (m, n), strict=True))
+    if columns >= n and 2 * rows >= n:
         rows = max(rows, n)
     elif not rows >= m <= columns:
-        rows = columns = min(rows, columns)
+        rows = columns = math.isqrt(rows * columns)
     tall, wide = max(1, min(rows, m)), max(1, min(columns, n))
     return Cuts(Partition(m, tall), Partition(n, wide), Partition(min(m, n), min(tall, wide)))
 
