@@ -107,6 +107,24 @@ def test_what_moves_nothing_is_the_array_itself():
         assert turned.transposed
 
 
+def test_no_more_is_read_than_a_region_of_joined_axes():
+    read = []
+
+    def count(i, j, k):
+        read.append(i.size * j.size * k.size)
+        return 100 * i + 10 * j + k
+
+    A = nw.from_function(count, (10, 10, 10))
+    for first, last in [(0, 1000), (95, 105), (199, 201), (3, 3), (7, 993), (120, 180)]:
+        read.clear()
+        found = grouped(A, (0, 1, 2), ()).read_region((slice(first, last), slice(0, 1)))
+        assert np.array_equal(found[:, 0], np.arange(first, last))
+        assert sum(read) == last - first
+        read.clear()
+        reshape(A, (1000,)).read_region((slice(first, last),))
+        assert sum(read) == last - first
+
+
 def test_joined_axes_are_cut_where_tiles_end():
     A = nw.zeros((6, 4, 3000, 50), chunks=(1, 1, 1000, 50))
     assert grouped(A, (0, 1, 2), (3,)).chunks == (1000, 50)

@@ -1,7 +1,7 @@
 """An array seen in another shape: axes repeated, put in another order, joined and split. No number is moved.
 
-A region of such a view is read from the smallest box of the array below it that holds all of it. That is the region
-itself where axes are only permuted, and where the leading ones are joined one index at a time, as those of stacks are.
+A region of such a view is read as boxes of the array below it. They hold the region and no more where axes are permuted
+or joined; where an axis is split, they hold what lies between the first and the last element wanted.
 """
 
 from __future__ import annotations
@@ -79,26 +79,20 @@ class Rearranged(Source):
         shape = tuple(part.stop - part.start for part in region)
         if 0 in shape:
             return np.empty(shape, self.layout.dtype, order="F")
-        box: list[slice] = []
-        picks: list[np.ndarray | None] = []
+        ranges: list[_Range] = []
         first = 0
         for block in self._blocks:
-            part = region[first : first + len(block.after)]
+            ranges.append(_range(block, region[first : first + len(block.after)]))
             first += len(block.after)
-            inner, pick = _plan(block, part)
-            box += inner
-            picks.append(pick)
-        found = self._box(box)
-        found = found.reshape([math.prod(found.shape[a:b]) for a, b in self._spans()])
-        for axis, pick in enumerate(picks):
-            if pick is not None:
-                found = found.take(pick, axis=axis)
+        found = np.empty([each.size for each in ranges], self.layout.dtype)
+        for boxes in itertools.product(*(each.boxes for each in ranges)):
+            box = [part for piece in boxes for part in piece.box]
+            place = tuple(slice(piece.first, piece.first + piece.size) for piece in boxes)
+            found[place] = self._box(box).reshape([piece.size for piece in boxes])
+        for axis, each in enumerate(ranges):
+            if each.wanted is not None:
+                found = found.take(each.wanted, axis=axis)
         return np.array(found.reshape(shape), order="F")
-
-    def _spans(self) -> list[tuple[int, int]]:
-        """Where the axes before each block begin and end."""
-        ends = np.cumsum([0, *(len(block.before) for block in self._blocks)]).tolist()
-        return list(itertools.pairwise(ends))
 
     def _box(self, box: Sequence[slice]) -> np.ndarray:
         """A box of the array with its axes in order."""
@@ -140,26 +134,62 @@ def _blocks(before: Shape, after: Shape) -> list[_Block]:
     return blocks
 
 
-def _plan(block: _Block, region: Sequence[slice]) -> tuple[list[slice], np.ndarray | None]:
-    """The box before the block that holds a region after it, and which of its elements are wanted; None: all."""
-    if len(block.before) == len(block.after) <= 1:
-        return list(region), None
+class _Box(NamedTuple):
+    """Some elements that follow one another."""
+
+    box: tuple[slice, ...]
+    #: Which of the range it begins with, and how many there are.
+    first: int
+    size: int
+
+
+class _Range(NamedTuple):
+    """Elements of a block that follow one another, and those of them that are wanted; None: all, in order."""
+
+    boxes: tuple[_Box, ...]
+    size: int
+    wanted: np.ndarray | None
+
+
+def _range(block: _Block, region: Sequence[slice]) -> _Range:
+    """The shortest range before the block that holds a region after it."""
     low = _number([part.start for part in region], block.after)
     high = _number([part.stop - 1 for part in region], block.after)
-    first, last = _place(low, block.before), _place(high, block.before)
-    box: list[slice] = []
-    apart = False
-    for start, end, length in zip(first, last, block.before, strict=True):
-        # up to the first index that differs the box is one thick; behind it, it has everything
-        box.append(slice(0, length) if apart else slice(start, end + 1))
-        apart = apart or start != end
-    base = _number([part.start for part in box], block.before)
     wanted: np.ndarray = np.zeros((), np.intp)
     for part, length in zip(region, block.after, strict=True):
         wanted = wanted[..., None] * length + np.arange(part.start, part.stop)
-    wanted = wanted.ravel() - base
-    count = math.prod(part.stop - part.start for part in box)
-    return box, None if len(wanted) == count else wanted
+    size = high + 1 - low
+    boxes, first = [], 0
+    for box in _boxes(low, high, block.before):
+        boxes.append(_Box(box, first, math.prod(part.stop - part.start for part in box)))
+        first += boxes[-1].size
+    return _Range(tuple(boxes), size, None if wanted.size == size else wanted.ravel() - low)
+
+
+def _boxes(low: int, high: int, shape: Shape) -> list[tuple[slice, ...]]:
+    """Boxes, in order, that hold the elements `low` to `high` and no others: at most two for each axis but the last.
+
+    Examples
+    --------
+    >>> [[(part.start, part.stop) for part in box] for box in _boxes(3, 12, (4, 4))]
+    [[(0, 1), (3, 4)], [(1, 3), (0, 4)], [(3, 4), (0, 1)]]
+    """
+    if not shape:
+        return [()]
+    inner = math.prod(shape[1:])
+    (first, start), (last, stop) = divmod(low, inner), divmod(high, inner)
+    if first == last:
+        return [(slice(first, first + 1), *rest) for rest in _boxes(start, stop, shape[1:])]
+    head: list[tuple[slice, ...]] = []
+    tail: list[tuple[slice, ...]] = []
+    if start:
+        head = [(slice(first, first + 1), *rest) for rest in _boxes(start, inner - 1, shape[1:])]
+        first += 1
+    if stop < inner - 1:
+        tail = [(slice(last, last + 1), *rest) for rest in _boxes(0, stop, shape[1:])]
+        last -= 1
+    whole = [(slice(first, last + 1), *(slice(0, length) for length in shape[1:]))] if first <= last else []
+    return [*head, *whole, *tail]
 
 
 def _number(place: Sequence[int], shape: Shape) -> int:
@@ -168,15 +198,6 @@ def _number(place: Sequence[int], shape: Shape) -> int:
     for index, length in zip(place, shape, strict=True):
         number = number * length + index
     return number
-
-
-def _place(number: int, shape: Shape) -> Shape:
-    """Indices of an element."""
-    place = []
-    for length in reversed(shape):
-        number, index = divmod(number, length)
-        place.append(index)
-    return tuple(reversed(place))
 
 
 def joined_chunks(groups: Sequence[tuple[Sequence[int], Sequence[int]]], elements: int) -> Shape:
