@@ -98,7 +98,7 @@ def geqrf_tree(
     tall matrix of one column of tiles is all tree: TSQR.
 
     ==============  =====================================================================
-    flops           as `geqrf_panels`, and about 8/3 nb³ a merge and column of tiles
+    flops           as `geqrf_panels`, and about 3 nb³ a merge and column of tiles
     tiles written   m n of V and R, n² (m - n/3) / 2 (1 + 2/fan) of intermediates
     parallelism     (m - k) / fan groups at once in panel k, times n - k in the update behind it
     critical path   2 n (1 + log2(m / fan)) tasks

@@ -16,6 +16,7 @@ from numpywren.kernels.gemm import gemm
 from numpywren.kernels.lapack_qr import tpqrt2
 from numpywren.kernels.layout import Shape, check_choice, column_copy
 from numpywren.kernels.triangular import halves
+from numpywren.kernels.trmm import trmm
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["tpmqrt", "tpqrf", "tpqrt"]
@@ -152,8 +153,8 @@ def _applied_shape(u: Shape, k: Shape, x1: Shape, x2: Sequence[Shape], *, trans:
 
 
 def _applied_flops(u: Shape, k: Shape, x1: Shape, x2: Sequence[Shape], *, trans: str = "N") -> float:
-    """4 n² for each column of X, and 2 n² for K."""
-    return 6.0 * u[0] * u[0] * x1[1]
+    """2 n² for each column of X, and n² for K."""
+    return 3.0 * u[0] * u[0] * x1[1]
 
 
 @kernel(results=2, shape=_applied_shape, flops=_applied_flops)
@@ -179,7 +180,7 @@ def tpmqrt(u: NDArray, k: NDArray, x1: NDArray, x2: Sequence[NDArray], *, trans:
 
     Notes
     -----
-    6 n² p flops: as many as for full squares.
+    3 n² p flops.
     """
     _, shape2 = _applied_shape(u.shape, k.shape, x1.shape, [x.shape for x in x2], trans=trans)
     dtype = common_dtype(u, k, x1, *x2)
@@ -187,8 +188,10 @@ def tpmqrt(u: NDArray, k: NDArray, x1: NDArray, x2: Sequence[NDArray], *, trans:
     first = column_copy(x1, dtype)
     second = column_copy(x2[0], dtype) if x2 else np.zeros(shape2, dtype=dtype, order="F")
     # W = op(K) (X1 + Uᴴ X2);  X1 <- X1 - W;  X2 <- X2 - U W
-    inner = first[:n] + gemm(u[:rows], second[:rows], transa="C") if x2 else first[:n]
-    W = gemm(k, inner, transa=trans)
+    inner = column_copy(first[:n], dtype)
+    if x2:
+        trmm.accumulate(inner, 1.0, u[:rows], second[:rows], uplo="U", trans="C")  # type: ignore[misc]
+    W = trmm(k, inner, uplo="U", trans=trans)
     first[:n] -= W
-    second[:rows] -= gemm(u[:rows], W)
+    second[:rows] -= trmm(u[:rows], W, uplo="U")
     return first, second

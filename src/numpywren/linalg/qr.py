@@ -22,7 +22,7 @@ _HELD_PER_TILE, _HELD_BESIDE = 4, 8
 #: Groups of tile rows for each slot that would else be idle in a panel.
 _GROUPS_PER_SLOT = 2
 #: Most panels that are applied at once.
-_DEPTH = 2
+_DEPTH = 4
 
 
 class Cuts(NamedTuple):
