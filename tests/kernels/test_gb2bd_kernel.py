@@ -9,6 +9,7 @@ from kernels.test_kernel_gil import held_the_gil
 from numpywren.kernels.bdsdc import bdsdc, bdsdc_values
 from numpywren.kernels.gb2bd import gb2bd, gbpack
 from numpywren.kernels.lapack_svd import bdsdc as lapack_bdsdc
+from numpywren.kernels.lapack_svd import lasda
 from numpywren.kernels.sweeps import sweep_factors, sweeps
 from numpywren.kernels.threads import single_threaded_blas
 
@@ -144,6 +145,27 @@ def test_small_singular_values_to_high_relative_accuracy():
     assert np.allclose(np.prod(s[:, 0] * [1, 1e30, 1e60, 1e90]), 1.0, rtol=1e-14)
 
 
+def test_error_of_large_singular_values_does_not_grow_with_the_order():
+    # where dqds alone is off by more than 20 ε
+    n, rng = 1200, np.random.default_rng(5)
+    packed = np.asfortranarray(np.sqrt(rng.chisquare(np.arange(n, 0, -1), (2, n))))
+    *_, s = bdsdc(packed, band=1, width=n)
+    (values,) = bdsdc_values(packed, band=1, width=n)
+    large = s > s[0] / 4
+    assert np.abs(s - values)[large].max() <= 10 * np.finfo(float).eps * s[0]
+    assert np.allclose(s, values, rtol=1e-13)
+
+
+@pytest.mark.parametrize("order", [1, 2, 30, 90])
+@pytest.mark.parametrize("zeros", ["above", "diagonal", "all"])
+def test_bidiagonal_matrices_that_fall_apart(order, zeros):
+    packed = np.asfortranarray(np.random.default_rng(order).standard_normal((2, order)))
+    packed[{"above": 0, "diagonal": 1, "all": slice(None)}[zeros], ::3] = 0
+    (values,) = bdsdc_values(packed, band=1, width=order)
+    exact = np.linalg.svd(np.diag(packed[1]) + np.diag(packed[0, 1:], 1), compute_uv=False)
+    assert np.abs(values[:, 0] - exact).max() <= 10 * np.finfo(float).eps * max(exact[0], 1)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("decompose", [bdsdc, bdsdc_values])
 def test_no_numbers_no_convergence(draw, decompose, bad):
@@ -171,6 +193,13 @@ def test_lapack_releases_the_gil(letter):
 
     with single_threaded_blas():
         assert not held_the_gil(call)
+
+
+def test_lapack_without_vectors_releases_the_gil():
+    rng = np.random.default_rng(0)
+    d, e = rng.random(2500), rng.random(2500)
+    with single_threaded_blas():
+        assert not held_the_gil(lambda: lasda(d.copy(), e.copy()))
 
 
 def test_chase_releases_the_gil():

@@ -17,10 +17,8 @@ SHAPES = [
     (1, 1, 1),
     (1, 6, 2),
     (6, 1, 2),
-    (6, 6, 8),
     (8, 8, 4),
     (13, 13, 3),
-    (9, 9, 2),
     (11, 9, 4),
     (9, 11, 4),
     (25, 7, 3),
@@ -30,7 +28,7 @@ SHAPES = [
 ]
 
 #: Bandwidth at most, and sweeps of bulge chasing in a task at least.
-WAYS = [(1, 1), (2, 3), (3, 5), (4, 2), (128, 128)]
+WAYS = [(1, 1), (2, 3), (3, 5), (128, 128)]
 
 
 def two_stage(monkeypatch, band, group):
@@ -69,7 +67,8 @@ def check(a, result, full):
 
 def check_values(a, S):
     """Within 10 ε of the largest, or ten times as far off as LAPACK's in the same precision."""
-    exact = np.linalg.svd(a.astype(np.result_type(a.dtype, np.float64)), compute_uv=False)
+    # with vectors LAPACK computes values by divide and conquer, more accurately than without
+    exact = np.linalg.svd(a.astype(np.result_type(a.dtype, np.float64)))[1]
     assert S.shape == exact.shape
     assert S.dtype == a.real.dtype
     if exact.size:
@@ -91,7 +90,7 @@ def test_shapes_and_types(m, n, tile, dtype):
 @pytest.mark.parametrize(("band", "group"), WAYS)
 def test_every_bandwidth_and_group(monkeypatch, band, group, dtype):
     two_stage(monkeypatch, band, group)
-    for m, n, tile in [(1, 1, 1), (9, 9, 9), (14, 14, 4), (17, 13, 8)]:
+    for m, n, tile in [(1, 1, 1), (9, 9, 9), (17, 13, 8)]:
         a = random((m, n), dtype, seed=band)
         check(a, nw.linalg.svd(nw.asarray(a, chunks=tile)), full=True)
         check_values(a, np.asarray(nw.linalg.svdvals(nw.asarray(a, chunks=tile))))
@@ -106,10 +105,10 @@ def test_families(name, dtype):
         check_values(a, np.asarray(nw.linalg.svdvals(nw.asarray(a, chunks=tile))))
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
-def test_panels_as_wide_as_they_get(dtype):
-    a = random((700, 610), dtype)  # one tile, and too large for one task
-    array = nw.asarray(a, chunks=700)
+@pytest.mark.parametrize(("m", "n", "dtype"), [(640, 530, np.float64), (530, 270, np.complex64)])
+def test_panels_as_wide_as_they_get(m, n, dtype):
+    a = random((m, n), dtype)  # one tile, and too large for one task
+    array = nw.asarray(a, chunks=m)
     check(a, nw.linalg.svd(array, full_matrices=False), full=False)
     check_values(a, np.asarray(nw.linalg.svdvals(array)))
 
@@ -128,13 +127,14 @@ def test_a_tiny_tile_is_not_taken_for_zero():
     a = np.zeros((12, 12))
     a[:4, :4] = random((4, 4), np.float64)
     a[8:, 8:] = 1e-200 * random((4, 4), np.float64, seed=1)
-    values = np.asarray(nw.linalg.svdvals(nw.asarray(a, chunks=4)))
     small = np.linalg.svd(a[8:, 8:] * 1e200, compute_uv=False)
-    assert np.allclose(values[4:8] * 1e200, small, rtol=1e-10)
-    assert np.array_equal(values[8:], np.zeros(4))
+    for values in (nw.linalg.svdvals(nw.asarray(a, chunks=4)), nw.linalg.svd(nw.asarray(a, chunks=4)).S):
+        values = np.asarray(values)
+        assert np.allclose(values[4:8] * 1e200, small, rtol=1e-10)
+        assert np.array_equal(values[8:], np.zeros(4))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     m=st.integers(0, 16),
     n=st.integers(0, 16),
@@ -210,8 +210,8 @@ def test_not_a_matrix():
 
 
 def test_too_large_for_a_worker():
-    with nw.config.set({"worker.memory": "4 MB"}):
-        with pytest.raises(MemoryBoundError, match="U3"):
+    with nw.config.set({"worker.memory": "4.7 MB"}):
+        with pytest.raises(MemoryBoundError, match="of gesvd needs"):
             nw.linalg.svd(nw.zeros((400, 400), chunks=20))
 
 

@@ -48,6 +48,40 @@ def _decompose(d: NDArray, e: NDArray, compq: str, u: int, vt: int) -> None:
         raise np.linalg.LinAlgError(f"SVD did not converge: LAPACK's bdsdc returned {info}")
 
 
+def _by_dqds(d: NDArray, e: NDArray) -> NDArray:
+    """Singular values by dqds in double precision; each to a relative error that grows slowly with n."""
+    values = d.astype(np.float64)
+    _decompose(values, e.astype(np.float64), "N", address(values), address(values))
+    return values
+
+
+def _by_halving(d: NDArray, e: NDArray) -> NDArray | None:
+    """Singular values by divide and conquer in double precision, to a few ε of the largest; None if that fails.
+
+    As in ``bdsdc``, elements below ε of the largest count as ε, or cut the matrix where they are above the diagonal.
+    """
+    n, unit = len(d), np.finfo(np.float64).eps
+    scale = max(np.abs(d).max(), np.abs(e[: n - 1]).max(initial=0.0))
+    if not scale:
+        return np.zeros(n)
+    main, above = d / scale, np.append(e[: n - 1] / scale, 0.0)
+    small = np.abs(main) < unit
+    main[small] = np.copysign(unit, main[small])
+    start = 0
+    for cut in (np.flatnonzero(np.abs(above) < unit) + 1).tolist():
+        if cut - start > 1 and lapack_svd.lasda(main[start:cut], above[start:cut]):
+            return None
+        start = cut
+    values: NDArray = np.sort(np.abs(main))[::-1] * scale
+    return values
+
+
+def _best(by_dqds: NDArray, by_halving: NDArray) -> NDArray:
+    """The values near the largest by divide and conquer, the others by dqds: with the smaller error each."""
+    values = np.where(4 * by_dqds > by_dqds[:1], by_halving, by_dqds)
+    return np.minimum.accumulate(values)
+
+
 @kernel(results="any", shape=_shape, flops=_flops)
 def bdsdc(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArray, ...]:
     """Singular value decomposition of a real bidiagonal matrix by divide and conquer: B = U diag(s) Vᵀ.
@@ -86,8 +120,10 @@ def bdsdc(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArray, ...]
     if n > LARGEST:
         raise ValueError(f"bdsdc got a matrix of order {n}; its vectors can be computed up to order {LARGEST}")
     d, e = _bidiagonal(band_matrix, band)
+    by_dqds = _by_dqds(d, e)
     u, vt = fresh((n, n), d.dtype), fresh((n, n), d.dtype)
     _decompose(d, e, "I", address(u), address(vt))
+    d = _best(by_dqds, d) if d.dtype == np.float64 else by_dqds.astype(d.dtype)
     strips = _strips(n, width)
     return (
         *(u[:, start:stop] for start, stop in strips),
@@ -102,10 +138,11 @@ def _values_shape(band_matrix: Shape, *, band: int, width: int) -> tuple[Shape, 
 
 @kernel(results="any", shape=_values_shape, flops=lambda band_matrix, *, band, width: 40.0 * band_matrix[1] ** 2)
 def bdsdc_values(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArray, ...]:
-    """Singular values of a real bidiagonal matrix, by dqds: the small ones to high relative accuracy.
+    """Singular values of a real bidiagonal matrix, as `bdsdc`, which see for parameters and errors.
 
-    Parameters and errors are those of `bdsdc`. They are always computed in double precision: that costs nothing beside
-    what led to the matrix, and in single precision the algorithm loses more digits than all the rest.
+    Those near the largest are computed by divide and conquer, to a few ε of the largest whatever the order; the others
+    by dqds, to high relative accuracy: among the largest its errors grow to some tens of ε. All in double precision,
+    which costs nothing beside what led to the matrix.
 
     Returns
     -------
@@ -114,10 +151,13 @@ def bdsdc_values(band_matrix: NDArray, *, band: int, width: int) -> tuple[NDArra
     References
     ----------
     B. N. Parlett, O. A. Marques, "An implementation of the dqds algorithm (positive case)", Linear Algebra Appl. 309
-    (2000).
+    (2000). LAPACK: ``lasq1``, ``lasda``.
     """
-    given, above = _bidiagonal(band_matrix, band)
-    d, e = given.astype(np.float64), above.astype(np.float64)
-    _decompose(d, e, "N", address(d), address(d))
-    values = d.astype(given.dtype)
-    return tuple(values[start:stop, None].copy() for start, stop in _strips(len(d), width))
+    d, e = _bidiagonal(band_matrix, band)
+    found = _by_dqds(d, e)
+    if d.dtype == np.float64:
+        by_halving = _by_halving(d, e)
+        if by_halving is not None:
+            found = _best(found, by_halving)
+    values = found.astype(d.dtype)
+    return tuple(values[start:stop, None].copy() for start, stop in _strips(len(values), width))

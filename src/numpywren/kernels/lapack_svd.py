@@ -9,7 +9,7 @@ import numpy as np
 
 from numpywren.kernels.capsule import LETTERS, Address, NDArray, address, char, integer, routine
 
-__all__ = ["bdsdc", "gesdd"]
+__all__ = ["bdsdc", "gesdd", "lasda"]
 
 
 def bdsdc(letter: str, compq: str, n: int, d: NDArray, e: NDArray, u: Address, vt: Address, ld: int) -> int:
@@ -85,4 +85,49 @@ def gesdd(
     # a large number of single precision comes rounded, perhaps down
     lwork = int(np.nextafter(wanted[0].real, np.inf)) + 1
     call(np.empty(lwork, dtype), lwork)
+    return info.value
+
+
+def lasda(d: NDArray, e: NDArray) -> int:
+    """Singular values of a real upper bidiagonal matrix by divide and conquer without vectors, in double precision.
+
+    They replace d, in any order. Neither d nor e, given with one more element than the superdiagonal has, should be
+    much larger than 1; e is overwritten. Returns LAPACK's info (k > 0: not converged).
+    """
+    n, leaf = len(d), 25
+    levels = int(np.log2(max(1.0, n / (leaf + 1)))) + 2
+
+    def room(columns: int, dtype: Any = np.float64) -> Address:
+        kept.append(np.zeros((n, columns), dtype, order="F"))
+        return address(kept[-1])
+
+    kept: list[NDArray] = []
+    work, iwork = np.empty(6 * n + (leaf + 1) ** 2), np.empty(7 * n + 1, np.int32)
+    info = ctypes.c_int(0)
+    routine("lapack", "dlasda")(
+        integer(0),  # no vectors
+        integer(leaf),
+        integer(n),
+        integer(0),  # square
+        address(d),
+        address(e),
+        room(leaf),
+        integer(n),
+        room(leaf + 1),
+        room(1, np.int32),
+        room(levels),
+        room(2 * levels),
+        room(levels),
+        room(2 * levels),
+        room(1, np.int32),
+        room(2 * levels, np.int32),
+        integer(n),
+        room(levels, np.int32),
+        room(2 * levels),
+        room(1),
+        room(1),
+        address(work),
+        address(iwork),
+        ctypes.byref(info),
+    )
     return info.value

@@ -20,7 +20,7 @@ __all__ = ["Plan", "plan_of", "plan_of_tall", "svd", "svdvals"]
 #: Widest band, in columns.
 BAND = 128
 #: Sweeps of bulge chasing in a task, at least, and number of such tasks, at most.
-GROUP, GROUPS = 128, 64
+GROUP, GROUPS = 256, 64
 #: Largest tile where that leaves no more than so many a side, and largest matrix for which one task is quicker than two
 #: stages.
 TILE, TILES, DIRECT = 512, 32, 512
