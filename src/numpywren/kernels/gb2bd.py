@@ -17,7 +17,7 @@ from numpywren.kernels.layout import Shape, column_copy
 from numpywren.kernels.sweeps import hop_count
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["bidiagonal", "gb2bd", "gbpack"]
+__all__ = ["gb2bd", "gbpack"]
 
 
 def _pack_shape(rs: Sequence[Shape], ls: Sequence[Shape], *, band: int) -> Shape:
@@ -185,22 +185,3 @@ class _Chase:
                     tau = at_factor
                 larf(left, length[size], length[across], at, one, tau, base + (here + step) * item, ld, work)
             row = start
-
-
-@kernel(results=2, shape=lambda band_matrix, *, band: ((band_matrix[1], 1), (max(0, band_matrix[1] - 1), 1)))
-def bidiagonal(band_matrix: NDArray, *, band: int) -> tuple[NDArray, NDArray]:
-    """Diagonal and superdiagonal of a band that `gb2bd` has reduced.
-
-    Parameters
-    ----------
-    band_matrix : ndarray, shape (3 band - 1, n)
-    band : int
-
-    Returns
-    -------
-    d : ndarray, shape (n, 1)
-    e : ndarray, shape (n - 1, 1)
-        Real.
-    """
-    d, e = band_matrix[2 * band - 1].real, band_matrix[2 * band - 2, 1:].real
-    return np.array(d[:, None], order="F"), np.array(e[:, None], order="F")

@@ -117,7 +117,7 @@ def svd(
     -------
     U : Array, shape (..., m, m), or (..., m, min(m, n))
     S : Array, shape (..., min(m, n))
-        Singular values, real, in descending order.
+        Singular values, real, in descending order; each to within a few units in the last place of the largest.
     Vh : Array, shape (..., n, n), or (..., min(m, n), n)
 
     Raises
