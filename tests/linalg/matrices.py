@@ -177,3 +177,9 @@ def foster(n, dtype):
         a[0, 0] = 1
         a[-1, -1] = 1 - 1 / constant - step / 2
     return a.astype(dtype)
+
+
+def in_turn(cases):
+    """Each case, a tuple, with a real and a complex type of different precision: all four types in two cases."""
+    pairs = [(np.float32, np.complex128), (np.float64, np.complex64)]
+    return [(*case, dtype) for at, case in enumerate(cases) for dtype in pairs[at % 2]]

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linalg.matrices import DTYPES, GRIDS, eps, exchanged_blocks, family, random
+from linalg.matrices import DTYPES, GRIDS, eps, exchanged_blocks, family, in_turn, random
 
 import numpywren as nw
 from numpywren.job import execute
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "tile"), GRIDS)
+@pytest.mark.parametrize(("n", "tile", "dtype"), in_turn(GRIDS))
 def test_determinant(n, tile, dtype):
     a = random((n, n), dtype)
     A = nw.asarray(a, chunks=tile)

@@ -5,7 +5,18 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linalg.matrices import DTYPES, FAMILIES, GRIDS, eps, exchanged_blocks, family, foster, hermitian_family, random
+from linalg.matrices import (
+    DTYPES,
+    FAMILIES,
+    GRIDS,
+    eps,
+    exchanged_blocks,
+    family,
+    foster,
+    hermitian_family,
+    in_turn,
+    random,
+)
 
 import numpywren as nw
 from numpywren.job import execute
@@ -26,9 +37,8 @@ def played(request, fan):
     return replace(request, sizes={**request.sizes, "fan": fan})
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("columns", [None, 5])
-@pytest.mark.parametrize(("n", "tile"), GRIDS)
+@pytest.mark.parametrize(("n", "tile", "dtype"), in_turn(GRIDS))
 def test_solve(n, tile, columns, dtype):
     a = random((n, n), dtype)
     b = random((n,) if columns is None else (n, columns), dtype, seed=1)
@@ -38,9 +48,10 @@ def test_solve(n, tile, columns, dtype):
     assert residual(a, x, b) <= 10 * max(residual(a, lapack_solve(a, b), b), eps(dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("fan", [1, 100])
-@pytest.mark.parametrize("name", [*(set(FAMILIES) - {"zero"}), "exchanged_blocks", "foster"])
+@pytest.mark.parametrize(
+    ("name", "dtype"), in_turn([(name,) for name in (*FAMILIES, "exchanged_blocks", "foster") if name != "zero"])
+)
 def test_hard_matrices(name, fan, dtype):
     n = 22
     special = {"exchanged_blocks": exchanged_blocks, "foster": foster}
@@ -53,10 +64,9 @@ def test_hard_matrices(name, fan, dtype):
     assert residual(a, x, b) <= 10 * max(residual(a, peer, b), eps(dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("lower", [True, False])
-@pytest.mark.parametrize("assume_a", ["sym", "her", "symmetric", "hermitian"])
-@pytest.mark.parametrize(("n", "tile"), [(1, 1), (7, 3), (12, 5), (5, 8)])
+@pytest.mark.parametrize("assume_a", ["sym", "hermitian"])
+@pytest.mark.parametrize(("n", "tile", "dtype"), in_turn([(1, 1), (7, 3), (12, 5), (5, 8)]))
 def test_one_triangle_is_read(n, tile, assume_a, lower, dtype):
     a, b = random((n, n), dtype), random((n, 2), dtype, seed=1)
     triangle = np.tril(a) if lower else np.triu(a)
@@ -82,8 +92,7 @@ def test_positive_definite_reads_one_triangle(lower, dtype):
     assert residual(a, x, b) <= 10 * eps(dtype)
 
 
-@pytest.mark.parametrize("name", ["random", "ill_conditioned", "hilbert", "graded"])
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dtype"), in_turn([("random",), ("ill_conditioned",), ("hilbert",), ("graded",)]))
 def test_indefinite_hermitian(name, dtype):
     a, b = hermitian_family(name, 17, dtype), random((17, 2), dtype, seed=1)
     x = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=5), b, assume_a="her"))
@@ -114,8 +123,7 @@ def test_known_solution(n, columns, tile, fan, dtypes, view, seed):
     assert np.allclose(found, x, rtol=0, atol=bound * max(np.abs(x).max(initial=0), 1))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "tile"), [(1, 1), (7, 3), (12, 5), (5, 8), (9, (2, 5))])
+@pytest.mark.parametrize(("n", "tile", "dtype"), in_turn([(1, 1), (7, 3), (12, 5), (9, (2, 5))]))
 def test_inverse(n, tile, dtype):
     a = random((n, n), dtype)
     x = np.asarray(nw.linalg.inv(nw.asarray(a, chunks=tile)))
@@ -151,7 +159,7 @@ def test_stacks_are_broadcast():
     assert np.allclose(np.asarray(x), np.linalg.solve(symmetric, b), atol=1e-9)
 
 
-@pytest.mark.parametrize("tile", [1, 2, 3, 8])
+@pytest.mark.parametrize("tile", [2, 3, 8])
 @pytest.mark.parametrize("fan", [1, 100])
 def test_singular_is_an_error(tile, fan):
     a = random((7, 7), np.float64)
@@ -195,8 +203,8 @@ def of_condition(n, condition, dtype, seed=0):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.complex128])
-@pytest.mark.parametrize("condition", [1e1, 1e4, 1e6, 1e9, 1e14])
-@pytest.mark.parametrize(("n", "tile", "columns"), [(7, 3, None), (20, 6, 3), (1, 1, 2), (9, 12, 1)])
+@pytest.mark.parametrize("condition", [1e1, 1e4, 1e6, 1e14])
+@pytest.mark.parametrize(("n", "tile", "columns"), [(7, 3, None), (14, 5, 3), (9, 12, 1)])
 def test_refined_to_double_precision(n, tile, columns, condition, dtype):
     a = of_condition(n, condition, dtype)
     b = random((n,) if columns is None else (n, columns), dtype, seed=5)
