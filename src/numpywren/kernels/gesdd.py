@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from numpywren.kernels import lapack_svd
@@ -40,7 +42,7 @@ def _decompose(a: NDArray, jobz: str, u: NDArray, vh: NDArray) -> NDArray:
     return s
 
 
-@kernel(results=3, shape=_shape, flops=_flops)
+@kernel(results=3, shape=_shape, flops=_flops, work=lambda a, **options: math.prod(a) + 5 * min(a) ** 2)
 def gesdd(a: NDArray, *, full: int = 0) -> tuple[NDArray, NDArray, NDArray]:
     """Singular value decomposition by divide and conquer: A = U diag(s) Vᴴ.
 

@@ -33,7 +33,7 @@ def _values(a: NDArray, jobz: str) -> tuple[NDArray, NDArray]:
     return values, vectors
 
 
-@kernel(results=2, shape=_shape, flops=lambda a, **options: 9.0 * a[0] ** 3)
+@kernel(results=2, shape=_shape, flops=lambda a, **options: 9.0 * a[0] ** 3, work=lambda a, **options: 4 * a[0] ** 2)
 def heevd(a: NDArray, *, first: int, count: int) -> tuple[NDArray, NDArray]:
     """Eigenvalues and eigenvectors of a Hermitian tile, by LAPACK's divide and conquer.
 

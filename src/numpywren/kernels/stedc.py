@@ -76,7 +76,12 @@ def _flops(band_matrix: Shape, *, first: int, count: int, width: int) -> float:
     return 4 / 3 * float(band_matrix[1]) ** 3
 
 
-@kernel(results="any", shape=_shape, flops=_flops)
+def _work(band_matrix: Shape, *, first: int, count: int, width: int) -> int:
+    """All eigenvectors, and LAPACK's n² + 4 n."""
+    return 2 * band_matrix[1] ** 2 + 8 * band_matrix[1]
+
+
+@kernel(results="any", shape=_shape, flops=_flops, work=_work)
 def stedc(band_matrix: NDArray, *, first: int, count: int, width: int) -> tuple[NDArray, ...]:
     """Eigenvalues and eigenvectors of a real symmetric tridiagonal matrix, by divide and conquer.
 

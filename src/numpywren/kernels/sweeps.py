@@ -187,7 +187,9 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
     inner = fresh((w, _width(band)), dtype)
     for position, (v, f) in enumerate(zip(vs, fs, strict=True) if w else ()):
         first, count = (top - position) * group, v.shape[1]
-        vectors = _Parallelogram(np.asarray(v, dtype) if dtype.kind == "f" else np.conjugate(v, dtype=dtype), band, first)
+        vectors = _Parallelogram(
+            np.asarray(v, dtype) if dtype.kind == "f" else np.conjugate(v, dtype=dtype), band, first
+        )
         factors = np.asfortranarray(f, dtype)
         for start, stop, hops in reversed(list(_blocks(n, band, first, count))):
             for hop in range(hops):

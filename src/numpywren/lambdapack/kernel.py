@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -29,6 +30,11 @@ def no_flops(*shapes: Any, **options: Any) -> float:
     return 0.0
 
 
+def one_copy(*shapes: Any, **options: Any) -> int:
+    """Work space of a kernel that says nothing: one copy of the largest argument, or of the tiles of a list, joined."""
+    return max((sum(map(math.prod, x)) if x and isinstance(x[0], tuple) else math.prod(x) for x in shapes), default=0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
     """A function on tiles, with what a program and a planner must know of it.
@@ -51,6 +57,8 @@ class Kernel:
         ``flops(*shapes, **options)``: floating point operations on real numbers.
     accumulate : callable, optional
         ``accumulate(acc, sign, *args, **options)`` does ``acc += sign * function(*args, **options)`` in place.
+    work : callable
+        ``work(*shapes, **options)``: numbers that it needs room for, besides arguments and results.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Kernel:
     shape: Callable[..., Any] = same_as_first
     flops: Callable[..., float] = no_flops
     accumulate: Callable[..., None] | None = None
+    work: Callable[..., int] = one_copy
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Call the function, as if it had not been decorated."""
@@ -78,6 +87,7 @@ def kernel(
     shape: Callable[..., Any] | None = None,
     flops: Callable[..., float] | None = None,
     accumulate: Callable[..., None] | None = None,
+    work: Callable[..., int] | None = None,
 ) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a function a kernel that programs may call.
 
@@ -92,6 +102,9 @@ def kernel(
         ``flops(*shapes, **options)`` counts floating point operations. Default: none.
     accumulate : callable, optional
         ``accumulate(acc, sign, *args, **options)`` adds or subtracts the result in place.
+    work : callable, optional
+        ``work(*shapes, **options)`` counts the numbers that it needs room for, besides arguments and results. Default:
+        one copy of the largest argument, of which a list of tiles is one.
 
     Returns
     -------
@@ -118,6 +131,7 @@ def kernel(
             shape=shape or same_as_first,
             flops=flops or no_flops,
             accumulate=accumulate,
+            work=work or one_copy,
         )
 
     return decorate

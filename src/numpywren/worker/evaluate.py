@@ -231,11 +231,7 @@ def _call(
     shapes: list[Any] = [tuple(next(each) for _ in arg) if _is_list(arg) else next(each) for arg in args]
     result = kernel.shape(*shapes, **options)
     results: tuple[Shape, ...] = (result,) if not result or isinstance(result[0], int) else tuple(result)
-    # a kernel may make one copy of its largest argument to work in; a list of tiles, joined, is one argument
-    work = max(
-        (sum(map(_elements, each)) if each and isinstance(each[0], tuple) else _elements(each) for each in shapes),
-        default=0,
-    )
+    work = kernel.work(*shapes, **options)
     return max(peak, held + work + sum(map(_elements, results))), results
 
 
