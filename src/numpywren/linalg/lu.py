@@ -62,7 +62,7 @@ def lu(a: Any, permute_l: bool = False, p_indices: bool = False, check_finite: b
     has a zero on its diagonal.
 
     Pivots are those of partial pivoting where a panel of tiles fits in the memory of a worker, so that L has no element
-    larger than 1 in modulus (√2 if complex: BLAS compares sums of real and imaginary parts). Where it does not, they are
+    larger than 1 in modulus (√2 if complex: BLAS adds real and imaginary part). Where it does not, they are
     found by a tournament among groups of tiles; elements of L may then be somewhat larger than 1, and growth in
     practice is about as with partial pivoting. The programs are in `numpywren.algorithms.lu`.
 
