@@ -94,3 +94,16 @@ def test_scale_columns_and_log_pivots(draw, dtype):
     (value,) = log_pivots(factor).ravel()
     assert value.dtype == w.dtype
     assert np.isclose(value, 2 * np.log(24))
+
+
+def test_no_length_is_taken_from_memory_that_lapack_left_alone(monkeypatch):
+    empty = np.empty
+
+    def poisoned(shape, dtype=float, **options):
+        made = empty(shape, dtype, **options)
+        made.fill(np.inf if made.dtype.kind in "fc" else 0)
+        return made
+
+    monkeypatch.setattr(np, "empty", poisoned)
+    w, _ = heevd(np.eye(5, dtype=np.float32), first=0, count=5)
+    assert (w == 1).all()

@@ -59,7 +59,8 @@ def heevd(jobz: str, a: NDArray, w: NDArray) -> int:
     """
     letter, n = LETTERS[a.dtype], a.shape[0]
     hermitian = letter in "cz"
-    wanted, real, iwork = np.empty(1, a.dtype), np.empty(1, w.dtype), np.empty(1, np.int32)
+    # zeros, as a routine for real matrices leaves `real` as it is
+    wanted, real, iwork = np.zeros(1, a.dtype), np.zeros(1, w.dtype), np.zeros(1, np.int32)
     info = ctypes.c_int(0)
 
     def call(work: NDArray, real: NDArray, iwork: NDArray, query: bool) -> None:
@@ -87,7 +88,7 @@ def heevd(jobz: str, a: NDArray, w: NDArray) -> int:
     sizes = [int(float(found[0].real) * (1 + 2e-7)) + 1 for found in (wanted, real)]
     call(
         np.empty(sizes[0], a.dtype),
-        np.empty(sizes[1] if hermitian else 1, w.dtype),
+        np.empty(sizes[1], w.dtype),
         np.empty(int(iwork[0]), np.int32),
         query=False,
     )
