@@ -49,6 +49,22 @@ def test_out_says_where_results_go(tmp_path):
         nw.submit(nw.linalg.cholesky, a, out=place)
 
 
+@pytest.mark.parametrize("shape", [(9, 5), (5, 9)])
+def test_out_goes_by_the_names_of_the_results(tmp_path, shape):
+    source = np.random.default_rng(0)
+    a = source.standard_normal(shape) + 1j * source.standard_normal(shape)
+    places = {name: str(tmp_path / f"{name}.zarr") for name in ("U", "S", "Vh")}
+    run = nw.submit(nw.linalg.svd, a, full_matrices=False, out=places)
+    run.wait(progress=False)
+    run.delete()
+    U, S, Vh = (np.asarray(nw.open(place)) for place in places.values())
+    assert np.allclose(U * S @ Vh, a)
+    with pytest.raises(ValueError, match="stores no result V; it stores U, S, Vh"):
+        nw.submit(nw.linalg.svd, a, out={"V": places["U"]})
+    with pytest.raises(ValueError, match="stores no result piv; it stores lu"):
+        nw.submit(nw.linalg.lu_factor, a, out={"piv": places["U"]})
+
+
 def test_submit_wants_a_function_of_linalg():
     with pytest.raises(TypeError, match=r"numpywren\.linalg"):
         nw.submit(np.linalg.cholesky, np.eye(2))

@@ -33,7 +33,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     ----------
     request : Request
     out : str or mapping of str to str, optional
-        Where results are to be stored: a URL for a single result, or one for each of the program's outputs.
+        Where results are to be stored: a URL for a single result, or one for each array among several, by name.
     detached : bool
         Whether the run may outlive this process: its inputs are then kept.
 
@@ -220,18 +220,24 @@ def _binding(
 def _places(request: Request, out: str | Mapping[str, str] | None, store: Store) -> dict[str, str]:
     """Where each output goes."""
     outputs = [matrix.name for matrix in request.program.matrices if matrix.role == "output"]
+    # several results go by their own names, which may be those of other outputs: U of a wide matrix is V of its adjoint
+    results = request.fields or [one.output for one in request.returned]
+    stored = {
+        name: one.output for name, one in zip(results, request.returned, strict=True) if not (one.scalar or one.loaded)
+    }
     if isinstance(out, str):
-        wanted = [one.output for one in request.returned if not one.scalar]
-        if len(wanted) != 1:
+        if len(stored) != 1:
             raise ValueError(
                 f"{request.name} has the results {', '.join(request.fields) or 'no array'}; give `out` as a mapping "
-                "of output to URL"
+                "of result to URL"
             )
-        out = {wanted[0]: out}
-    named = dict(out or {})
-    unknown = set(named) - set(outputs)
+        out = dict.fromkeys(stored, out)
+    unknown = set(out or {}) - set(stored)
     if unknown:
-        raise ValueError(f"{request.name} has no output {', '.join(sorted(unknown))}; it has {', '.join(outputs)}")
+        raise ValueError(
+            f"{request.name} stores no result {', '.join(sorted(unknown))}; it stores {', '.join(stored) or 'none'}"
+        )
+    named = {stored[name]: url for name, url in (out or {}).items()}
     return {name: named.get(name, f"{store.url}/out/{name}") for name in outputs}
 
 
