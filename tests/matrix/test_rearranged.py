@@ -1,6 +1,7 @@
 """Views in other shapes: what NumPy gives, whatever region of them is read, here or in another process."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -183,3 +184,20 @@ def test_a_view_lives_as_long_as_what_is_below_and_keeps_it(tmp_path):
     kept = reshape(scratch, (8, 3)).disown()
     assert not scratch.owned
     kept.delete()
+
+
+@pytest.mark.parametrize("shape", [(10, 80_000), (1000, 800), (80_000, 10)])
+@pytest.mark.parametrize("below", [(800_000,), (80, 10_000)])
+def test_no_more_is_held_than_a_tile_of_the_view_and_one_below(below, shape):
+    a = numbers(below)
+    view = reshape(nw.asarray(a, chunks=5000 if len(below) == 1 else 100), shape)
+    wanted = a.reshape(shape)
+    region = tuple(slice(length // 3, min(length // 3 + 100, length)) for length in shape)
+    tracemalloc.start()
+    try:
+        part = view.read_region(region)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert np.array_equal(part, wanted[region])
+    assert peak < 8 * (6 * max(part.size, 10_000) + 40_000)

@@ -1,7 +1,8 @@
 """An array seen in another shape: axes repeated, put in another order, joined and split. No number is moved.
 
 A region of such a view is read as boxes of the array below it. They hold the region and no more where axes are permuted
-or joined; where an axis is split, they hold what lies between the first and the last element wanted.
+or joined; where an axis is split, they also hold what lies between elements wanted, but never more at once than the
+region, or a tile of the array below, has elements.
 """
 
 from __future__ import annotations
@@ -79,20 +80,33 @@ class Rearranged(Source):
         shape = tuple(part.stop - part.start for part in region)
         if 0 in shape:
             return np.empty(shape, self.layout.dtype, order="F")
-        ranges: list[_Range] = []
+        lists: list[list[_Piece]] = []
         first = 0
+        room = max(1, math.prod(self.array.chunks) // math.prod(shape))
         for block in self._blocks:
-            ranges.append(_range(block, region[first : first + len(block.after)]))
+            lists.append(_pieces(block, region[first : first + len(block.after)], room))
+            room = 1 if any(piece.wanted is not None for piece in lists[-1]) else room
             first += len(block.after)
-        found = np.empty([each.size for each in ranges], self.layout.dtype)
-        for boxes in itertools.product(*(each.boxes for each in ranges)):
-            box = [part for piece in boxes for part in piece.box]
-            place = tuple(slice(piece.first, piece.first + piece.size) for piece in boxes)
-            found[place] = self._box(box).reshape([piece.size for piece in boxes])
-        for axis, each in enumerate(ranges):
-            if each.wanted is not None:
-                found = found.take(each.wanted, axis=axis)
-        return np.array(found.reshape(shape), order="F")
+        result = np.empty([pieces[-1].place.stop for pieces in lists], self.layout.dtype)
+        for pieces in itertools.product(*lists):
+            part = result[tuple(piece.place for piece in pieces)]
+            if all(piece.wanted is None for piece in pieces):
+                self._fill(part, pieces)
+                continue
+            found = np.empty([piece.size for piece in pieces], self.layout.dtype)
+            self._fill(found, pieces)
+            for axis, piece in enumerate(pieces):
+                if piece.wanted is not None:
+                    found = found.take(piece.wanted, axis=axis)
+            part[...] = found
+        return np.array(result.reshape(shape), order="F")
+
+    def _fill(self, found: np.ndarray, pieces: Sequence[_Piece]) -> None:
+        """Read all elements of some pieces, one of each block."""
+        for boxes in itertools.product(*(piece.boxes for piece in pieces)):
+            box = [part for one in boxes for part in one.box]
+            place = tuple(slice(one.first, one.first + one.size) for one in boxes)
+            found[place] = self._box(box).reshape([one.size for one in boxes])
 
     def _box(self, box: Sequence[slice]) -> np.ndarray:
         """A box of the array with its axes in order."""
@@ -143,27 +157,51 @@ class _Box(NamedTuple):
     size: int
 
 
-class _Range(NamedTuple):
+class _Piece(NamedTuple):
     """Elements of a block that follow one another, and those of them that are wanted; None: all, in order."""
 
     boxes: tuple[_Box, ...]
     size: int
+    #: Where in the region the elements that are wanted belong.
+    place: slice
     wanted: np.ndarray | None
 
 
-def _range(block: _Block, region: Sequence[slice]) -> _Range:
-    """The shortest range before the block that holds a region after it."""
-    low = _number([part.start for part in region], block.after)
-    high = _number([part.stop - 1 for part in region], block.after)
-    wanted: np.ndarray = np.zeros((), np.intp)
-    for part, length in zip(region, block.after, strict=True):
-        wanted = wanted[..., None] * length + np.arange(part.start, part.stop)
-    size = high + 1 - low
-    boxes, first = [], 0
-    for box in _boxes(low, high, block.before):
-        boxes.append(_Box(box, first, math.prod(part.stop - part.start for part in box)))
-        first += boxes[-1].size
-    return _Range(tuple(boxes), size, None if wanted.size == size else wanted.ravel() - low)
+def _pieces(block: _Block, region: Sequence[slice], room: int) -> list[_Piece]:
+    """Ranges before the block that hold a region after it, none longer than `room` times the elements wanted."""
+    starts, run = _runs(region, block.after)
+    longest = run * len(starts) * room
+    pieces: list[_Piece] = []
+    done = 0
+    while done < len(starts):
+        low = int(starts[done])
+        stop = int(np.searchsorted(starts, low + longest - run, side="right"))
+        inside = starts[done:stop] - low
+        size = int(inside[-1]) + run
+        boxes, first = [], 0
+        for box in _boxes(low, low + size - 1, block.before):
+            boxes.append(_Box(box, first, math.prod(part.stop - part.start for part in box)))
+            first += boxes[-1].size
+        wanted = None if size == run * len(inside) else np.add.outer(inside, np.arange(run)).ravel()
+        pieces.append(_Piece(tuple(boxes), size, slice(done * run, stop * run), wanted))
+        done = stop
+    return pieces
+
+
+def _runs(region: Sequence[slice], shape: Shape) -> tuple[np.ndarray, int]:
+    """Numbers of the elements with which runs of consecutive elements of a region begin, and how long each run is."""
+    run, axis = 1, len(shape)
+    while axis > 0:
+        axis -= 1
+        part, length = region[axis], shape[axis]
+        run *= part.stop - part.start
+        if part.stop - part.start < length:
+            break
+    starts: np.ndarray = np.zeros((), np.intp)
+    for place, (part, length) in enumerate(zip(region, shape, strict=True)):
+        indices = np.arange(part.start, part.stop if place < axis else part.start + 1)
+        starts = starts[..., None] * length + indices
+    return starts.ravel(), run
 
 
 def _boxes(low: int, high: int, shape: Shape) -> list[tuple[slice, ...]]:
@@ -190,14 +228,6 @@ def _boxes(low: int, high: int, shape: Shape) -> list[tuple[slice, ...]]:
         last -= 1
     whole = [(slice(first, last + 1), *(slice(0, length) for length in shape[1:]))] if first <= last else []
     return [*head, *whole, *tail]
-
-
-def _number(place: Sequence[int], shape: Shape) -> int:
-    """Number of an element, counted with the last index fastest."""
-    number = 0
-    for index, length in zip(place, shape, strict=True):
-        number = number * length + index
-    return number
 
 
 def joined_chunks(groups: Sequence[tuple[Sequence[int], Sequence[int]]], elements: int) -> Shape:
