@@ -166,6 +166,16 @@ def test_bidiagonal_matrices_that_fall_apart(order, zeros):
     assert np.abs(values[:, 0] - exact).max() <= 10 * np.finfo(float).eps * max(exact[0], 1)
 
 
+@pytest.mark.parametrize("n", [9, 40])
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float32, 1e-36), (np.float32, 1e36), (np.float64, 1e-300)])
+def test_numbers_near_the_ends_of_the_range(dtype, scale, n):
+    packed = np.asfortranarray(np.random.default_rng(0).standard_normal((2, n)) * scale, dtype=dtype)
+    packed[0, 0] = 0
+    u, v, s = (one.astype(np.float64) for one in bdsdc(packed, band=1, width=n))
+    exact = (np.diag(packed[1].astype(np.float64)) + np.diag(packed[0, 1:].astype(np.float64), 1)) / scale
+    assert np.abs((u * (s.T / scale)) @ v.T - exact).max() < 300 * np.finfo(dtype).eps
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("decompose", [bdsdc, bdsdc_values])
 def test_no_numbers_no_convergence(draw, decompose, bad):

@@ -42,10 +42,17 @@ def _bidiagonal(band_matrix: NDArray, band: int) -> tuple[NDArray, NDArray]:
 
 
 def _decompose(d: NDArray, e: NDArray, compq: str, u: int, vt: int) -> None:
-    """Call LAPACK; d becomes the singular values, in descending order."""
+    """Call LAPACK; d becomes the singular values, in descending order.
+
+    LAPACK scales only orders above 25, and takes for zeros what is within n² of the smallest number.
+    """
+    _, exponent = np.frexp(max(np.abs(d).max(initial=0), np.abs(e).max(initial=0)))
+    np.ldexp(d, -exponent, out=d)
+    np.ldexp(e, -exponent, out=e)
     info = lapack_svd.bdsdc(LETTERS[d.dtype], compq, len(d), d, e, u, vt, max(1, len(d)))
     if info:
         raise np.linalg.LinAlgError(f"SVD did not converge: LAPACK's bdsdc returned {info}")
+    np.ldexp(d, exponent, out=d)
 
 
 def _by_dqds(d: NDArray, e: NDArray) -> NDArray:
