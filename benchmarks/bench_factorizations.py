@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench_linalg import OURS, ratios
-from peers import OPERATIONS, Candidate, Missing, Shape, alternate, child, everyone, parse_shape, shape_text, table
+from peers import OPERATIONS, child, everyone, parse_shape, shape_text, table
+from timing import Candidate, Missing, Shape, alternate
 
 
 class Row(NamedTuple):

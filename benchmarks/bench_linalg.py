@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peers import OPERATIONS, Candidate, Missing, Sample, Timing, alternate, child, everyone, table
+from peers import OPERATIONS, child, everyone, table
+from timing import Candidate, Missing, Sample, Timing, alternate
 
 OURS = Path(__file__).with_name("ours.py")
 MIB = 2**20

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 import numpy as np
-from peers import alternate
+from timing import alternate
 
 
 def importing(statement: str) -> float:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from peers import OVERSAMPLES, POWER_ITERATIONS, WANTED, Shape, parse_shape
+from peers import parse_shape
+from timing import OVERSAMPLES, POWER_ITERATIONS, WANTED, Shape
 
 import numpywren as nw
 

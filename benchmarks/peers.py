@@ -18,19 +18,17 @@ import json
 import math
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
+
+from timing import POWER_ITERATIONS, RANK, Candidate, Missing, Sample, Shape, Timing, alternate
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT_S = 3600
-
-Shape: TypeAlias = "tuple[int, int]"
 
 
 class Operation(NamedTuple):
@@ -56,75 +54,6 @@ OPERATIONS: dict[str, Operation] = {
     "eigh": Operation(lambda m, n: 4 * n**3 / 3, "pdsyevd", in_memory=("evr", "evd")),
     "rsvd": Operation(lambda m, n: 2.0 * m * n * RANK * (2 * POWER_ITERATIONS + 2), None, dask=("lazy", "persisted")),
 }
-
-#: Of the randomized SVD: vectors wanted and drawn beyond those, and how often the matrix is applied twice.
-WANTED, OVERSAMPLES, POWER_ITERATIONS = 50, 10, 2
-RANK = WANTED + OVERSAMPLES
-
-
-class Sample(NamedTuple):
-    """One run of one peer."""
-
-    seconds: float
-    #: How it was run, where there was a choice.
-    detail: str = ""
-    #: Whatever else its process said.
-    record: Mapping[str, Any] = MappingProxyType({})
-
-
-class Missing(NamedTuple):
-    """A peer that could not run."""
-
-    why: str
-
-    def __str__(self) -> str:
-        return f"missing: {self.why}"
-
-
-class Timing(NamedTuple):
-    """All runs of one candidate."""
-
-    #: Median.
-    seconds: float
-    runs: tuple[float, ...]
-    detail: str = ""
-
-
-Candidate: TypeAlias = Callable[[], "Sample | Missing | float"]
-
-
-def alternate(candidates: Mapping[str, Candidate], repeats: int = 3) -> dict[str, Timing | Missing]:
-    """Run candidates in turn, again and again, so that a change of the machine's load touches all of them.
-
-    Parameters
-    ----------
-    candidates : mapping of str to callable
-        Each runs once and returns its seconds, a `Sample`, or why it is `Missing`.
-    repeats : int, default 3
-        How often each runs. One that is missing is not asked again.
-
-    Returns
-    -------
-    dict of str to (Timing or Missing)
-        Medians, in the order of the candidates.
-    """
-    samples: dict[str, list[Sample]] = {name: [] for name in candidates}
-    missing: dict[str, Missing] = {}
-    for _ in range(repeats):
-        for name, run in candidates.items():
-            if name in missing:
-                continue
-            outcome = run()
-            if isinstance(outcome, Missing):
-                missing[name] = outcome
-            else:
-                samples[name].append(outcome if isinstance(outcome, Sample) else Sample(outcome))
-    return {name: missing.get(name) or _summary(samples[name]) for name in candidates}
-
-
-def _summary(samples: list[Sample]) -> Timing:
-    runs = tuple(sample.seconds for sample in samples)
-    return Timing(statistics.median(runs), runs, samples[-1].detail)
 
 
 def everyone(
@@ -379,8 +308,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--peer"]:
-        import peers  # under its own name, as peers_factorizations knows it
-
-        peers.serve(sys.argv[2:])
+        serve(sys.argv[2:])
     else:
         main()

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from peers import OVERSAMPLES, POWER_ITERATIONS, WANTED, Missing, Sample, Shape
+from timing import OVERSAMPLES, POWER_ITERATIONS, WANTED, Missing, Sample, Shape
 
 FloatArray = npt.NDArray[np.float64]
 
