@@ -94,8 +94,13 @@ def test_project(draw, layout, heights, centred):
 
 def test_leading_directions(draw):
     z = draw(20, 5) * np.array([1, 1e-2, 1e-3, 1e-4, 1e-5]).astype(np.float32)
-    found = leading_directions(z.astype(wide(z.dtype)), z)
+    q = draw(20, 5)
+    found = leading_directions(z.astype(wide(z.dtype)), q)
     assert found.dtype == z.dtype
+    length = np.exp2(np.rint(np.log2(np.linalg.norm(found[:, 0]))))
+    sigma = np.sqrt(np.linalg.norm(z, 2) / np.linalg.norm(q[:, 0]))
+    assert 0.2 < length * sigma < 5
+    found = found / length
     close(found.conj().T @ found, np.eye(5))
     left, s, _ = np.linalg.svd(z.astype(wide(z.dtype)), full_matrices=False)
     assert np.all(np.abs(np.sum(found.conj() * left, axis=0)) > 0.99)

@@ -92,6 +92,20 @@ def test_equal_to_the_paper_where_nothing_falls_off(program, shape, n_iter, dtyp
     assert np.allclose((u * s) @ vh, (wanted_u * wanted_s) @ wanted_vh, atol=30 * tolerance)
 
 
+@pytest.mark.parametrize("scale", [1e-28, 1e-20, 1e20, 1e34])
+@pytest.mark.parametrize("rank", [3, 30])
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+def test_numbers_near_the_ends_of_the_range(program, dtype, rank, scale):
+    a = with_spectrum(50, 30, 0.5 ** np.arange(rank), dtype)
+    exact = (a * dtype(scale)).astype(DOUBLE[a.dtype.kind]) / scale
+    u, s, vh = rsvd(a * dtype(scale), 6, 8, n_iter=3, seed=7)
+    check_orthonormal(u, vh, dtype)
+    true = np.linalg.svd(exact, compute_uv=False)
+    s = s.astype(np.float64) / scale
+    assert np.abs(s - true[:6]).max() <= 50 * eps(dtype)
+    assert np.linalg.norm(exact - (u * s) @ vh, 2) <= 1.01 * true[6] + 50 * eps(dtype)
+
+
 def test_without_iterations(program):
     a = with_spectrum(50, 30, 0.5 ** np.arange(30), np.float64)
     u, s, vh = rsvd(a, 5, 8, n_iter=0, seed=7)

@@ -143,18 +143,20 @@ def normal_product(
 
 @kernel(shape=lambda z, q: q, flops=lambda z, q: 6.0 * z[0] * z[1] ** 2)
 def leading_directions(z: NDArray, q: NDArray) -> NDArray:
-    """Orthonormal basis of the columns of `z`, turned so that its vectors are near to singular vectors, largest first.
+    """Orthogonal basis of the columns of `z`, turned so that its vectors are near to singular vectors, largest first.
 
     Parameters
     ----------
     z : ndarray, shape (n, l)
         AᴴA Q.
     q : ndarray, shape (n, l)
-        For its type only.
+        Q, of any scale; its type is that of the result.
 
     Returns
     -------
     ndarray, shape (n, l)
+        All columns are of the same length: a power of two near 1 / σ, σ being the largest singular value of A. So the
+        product of A with them is near 1 and AᴴA times them near σ, and neither leaves the range of the type.
 
     Notes
     -----
@@ -163,8 +165,16 @@ def leading_directions(z: NDArray, q: NDArray) -> NDArray:
     precision, what a product AᴴA of the same columns in another order would drown in rounding.
     """
     orthonormal, triangle = np.linalg.qr(z)
-    turned = orthonormal @ np.linalg.svd(triangle)[0]
-    return np.asfortranarray(turned.astype(q.dtype))
+    left, values, _ = np.linalg.svd(triangle)
+    exponent = (_exponent(values) - _exponent(q)) // 2 if values.any() else 0
+    most = int(np.finfo(q.dtype).maxexp) - 8
+    length = np.ldexp(q.real.dtype.type(1), -max(-most, min(exponent, most)))
+    return np.asfortranarray((orthonormal @ left).astype(q.dtype) * length)
+
+
+def _exponent(a: NDArray) -> int:
+    """Power of two just above the largest modulus."""
+    return int(np.frexp(np.abs(a).max(initial=0))[1])
 
 
 def _project_shape(tiles: Shapes, q: Shape, across: Shapes, down: Shapes, *, columns: int) -> Shapes:
@@ -218,7 +228,7 @@ def spectrum(z: NDArray, q: NDArray, r: NDArray, *, rank: int) -> tuple[NDArray,
     z : ndarray, shape (n, l)
         Aᴴ Y.
     q : ndarray, shape (n, l)
-        Orthonormal columns, nearly right singular vectors; Y = A q.
+        Orthogonal columns, nearly right singular vectors, their length a power of two; Y = A q.
     r : ndarray, shape (l, l)
         Triangle of the QR factorization Y = P r.
     rank : int
@@ -238,7 +248,7 @@ def spectrum(z: NDArray, q: NDArray, r: NDArray, *, rank: int) -> tuple[NDArray,
     With Xᴴ = Pᴴ A the approximation is P Xᴴ, and X = z r⁻¹. That division is harmless as long as the columns of Y are
     well conditioned up to their lengths, for a product of A with a column is rounded in proportion to the column's
     length. Where they are not, as of a matrix without full rank whose products have zero columns, the projection on
-    `q` is taken instead, A q qᴴ = P (q rᴴ)ᴴ, which is half an iteration behind.
+    `q` is taken instead, A q qᴴ = P (q rᴴ)ᴴ for q of length 1, which is half an iteration behind.
     """
     dtype = common_dtype(z, q, r)
     lengths = np.linalg.norm(r, axis=0)
@@ -248,7 +258,9 @@ def spectrum(z: NDArray, q: NDArray, r: NDArray, *, rank: int) -> tuple[NDArray,
         # z r⁻¹ = (z / lengths) (r / lengths)⁻¹, by its transpose
         x = np.linalg.solve(scaled.T, (z / lengths).T).T
     else:
-        x = q @ r.conj().T
+        unit = np.ldexp(r.real.dtype.type(1), _exponent(q))  # for neither product to leave the range
+        bare = q / unit
+        x = bare @ (r / unit).conj().T / np.exp2(np.rint(2 * np.log2(np.linalg.norm(bare[:, 0]))))
     orthonormal, triangle = np.linalg.qr(np.asarray(x, dtype))
     w, s, turned = factors(triangle, rank)
     v = orthonormal @ turned

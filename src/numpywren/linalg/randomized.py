@@ -143,7 +143,8 @@ def randomized_svd_request(
     Algorithms 4.4 and 5.1 of the reference. Where a row of tiles (of `x`, or of its adjoint if that is taller) fits in
     a task, an iteration is one pass over `x`: AᴴA Q is computed row by row, for a basis Q turned towards singular
     vectors, which keeps in working precision what orthonormalization half way would keep. Only in the first iteration
-    is that not so: for singular values below √ε σ₁, with the ε of double precision, it counts for nothing. Then
+    is that not so: for singular values below √ε σ₁, with the ε of double precision, it counts for nothing; and σ₁²,
+    computed in double precision, must not overflow or vanish. Then
     ``n_iter + 1`` passes are made in all, and n_iter=0 counts as 1, which costs no more. Otherwise there are
     ``2 (n_iter + 1)`` passes. 4 m n (k + n_oversamples) (n_iter + 1) flops, times 4 for complex numbers.
 
