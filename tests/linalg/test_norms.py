@@ -16,7 +16,7 @@ def test_matrix_norm(shape, tile, ord, dtype):
     assert abs(found - wanted) <= 20 * eps(dtype) * wanted
 
 
-@pytest.mark.parametrize("ord", [None, 1, 2, np.inf])
+@pytest.mark.parametrize("ord", [None, 1, 2, np.inf, -np.inf, 0, -1, -2, 3, 0.5])
 def test_vector_norm(ord):
     v = random(17, np.complex128)
     assert np.isclose(nw.linalg.norm(nw.asarray(v, chunks=5), ord), np.linalg.norm(v, ord), rtol=1e-14)

@@ -77,7 +77,6 @@ _HOMES = {
     "norm_all": "vectors",
     "norm_fro": "norm",
     "norm_inf": "norm",
-    "norm_max": "norm",
     "norm_minus_inf": "norm",
     "norm_minus_one": "norm",
     "norm_minus_two": "spectrum",

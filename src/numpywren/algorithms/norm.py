@@ -15,7 +15,7 @@ from numpywren.kernels.lange import (
 )
 from numpywren.lambdapack import Input, Output, Size, program, temporary
 
-__all__ = ["norm_fro", "norm_inf", "norm_max", "norm_minus_inf", "norm_minus_one", "norm_one"]
+__all__ = ["norm_fro", "norm_inf", "norm_minus_inf", "norm_minus_one", "norm_one"]
 
 
 @program(A="m n", N="one one")
@@ -54,18 +54,6 @@ def norm_inf(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
     if n > 0:
         for i in range(m):
             R[0, i] = largest(sum(row_sums(A[i, j]) for j in range(n)))
-        if m > 0:
-            for o in range(one):
-                N[o, o] = largest_of([R[0, i] for i in range(m)])
-
-
-@program(A="m n", N="one one")
-def norm_max(A: Input, N: Output, m: Size, n: Size, one: Size) -> None:
-    """Largest absolute value."""
-    R = temporary("* m")
-    if n > 0:
-        for i in range(m):
-            R[0, i] = largest_of([largest(A[i, j]) for j in range(n)])
         if m > 0:
             for o in range(one):
                 N[o, o] = largest_of([R[0, i] for i in range(m)])

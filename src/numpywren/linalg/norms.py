@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.lambdapack import Program
 from numpywren.linalg.arguments import matrix
 from numpywren.linalg.function import function
 from numpywren.linalg.spectrum import spectral_request
+from numpywren.linalg.vectors import vector_norm
 from numpywren.matrix import Array, Partition, asarray, matrix_dtype
 
 __all__ = ["add_diagonal", "diagonal", "matrix_norm", "norm", "trace"]
@@ -90,8 +91,8 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
     Parameters
     ----------
     a : Array or array_like, shape (m, n) or (n,)
-    ord : {None, "fro", "nuc", 1, -1, 2, -2, inf, -inf} for a matrix, {None, 1, 2, inf} for a vector
-        None is the Frobenius norm, or the Euclidean one.
+    ord : {None, "fro", "nuc", 1, -1, 2, -2, inf, -inf} for a matrix, None or a real number for a vector
+        As for `matrix_norm` and `vector_norm`; None is the Frobenius norm, or the Euclidean one.
 
     Returns
     -------
@@ -108,11 +109,7 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
         return _norm("norm", A, ord)
     if A.ndim != 1:
         raise ValueError(f"norm got an array of shape {A.shape}; it must be a vector or a matrix")
-    programs: dict[Any, Program] = {2: algorithms.norm_fro, 1: algorithms.norm_one, np.inf: algorithms.norm_max}
-    program = programs.get(2 if ord is None else ord)
-    if program is None:
-        raise ValueError(f"norm got ord={ord!r} for a vector; it knows 1, 2 and inf")
-    return Request("norm", program, {"A": A}, (Returned("N", scalar=True, real=True),), cuts=_ONE)
+    return replace(vector_norm.request(A, ord=2 if ord is None else ord), name="norm")
 
 
 def _along(name: str, x: Any, offset: int) -> tuple[Array, dict[str, Partition], dict[str, int], int]:
