@@ -109,7 +109,8 @@ def norm(a: Any, ord: Order | None = None) -> Request:  # noqa: A002 - SciPy's n
         return _norm("norm", A, ord)
     if A.ndim != 1:
         raise ValueError(f"norm got an array of shape {A.shape}; it must be a vector or a matrix")
-    return replace(vector_norm.request(A, ord=2 if ord is None else ord), name="norm")
+    order: Any = 2 if ord is None else ord
+    return replace(vector_norm.request(A, ord=order), name="norm")
 
 
 def _along(name: str, x: Any, offset: int) -> tuple[Array, dict[str, Partition], dict[str, int], int]:
