@@ -13,8 +13,8 @@ from numpywren.kernels.hb2st import hb2st
 from numpywren.kernels.he2hb import he2hb_panel
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.hemm import hemm, her2k
-from numpywren.kernels.ormtr import ormtr
-from numpywren.kernels.sweeps import sweep_factors, sweeps
+from numpywren.kernels.ormtr import orgtr, ormtr
+from numpywren.kernels.sweeps import sweep_factors, sweeps, sweeps_right
 from numpywren.kernels.threads import single_threaded_blas
 
 
@@ -60,6 +60,18 @@ def kernels():
         "sweeps": lambda: sweeps(drawn(n, 200), [v], [f], band=band, group=96, top=0),
         "ormtr": lambda: ormtr(
             drawn(n, 200), [drawn(100, 100), drawn(100, 100)], [drawn(100, 100)], tiles=3, ratio=1, top=0
+        ),
+        "sweeps_right": lambda: sweeps_right([drawn(200, n)], [v], [f], band=band, group=96, bottom=0),
+        "orgtr": lambda: orgtr(
+            drawn(1, 1),
+            [drawn(100, 100), drawn(100, 100)],
+            [drawn(100, 100)],
+            order=n,
+            left=100,
+            width=200,
+            tiles=3,
+            ratio=1,
+            top=0,
         ),
         "he2hb_panel": lambda: he2hb_panel([drawn(200, 200), drawn(200, 200)], [], [], band=50, at=0)[0],
     }

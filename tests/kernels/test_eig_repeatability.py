@@ -14,9 +14,9 @@ from numpywren.kernels.hb2st import hb2st
 from numpywren.kernels.he2hb import he2hb_panel
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.hemm import hemm, her2k
-from numpywren.kernels.ormtr import ormtr
+from numpywren.kernels.ormtr import orgtr, ormtr
 from numpywren.kernels.stedc import stedc
-from numpywren.kernels.sweeps import sweep_factors, sweeps
+from numpywren.kernels.sweeps import sweep_factors, sweeps, sweeps_right
 from numpywren.kernels.threads import single_threaded_blas
 
 
@@ -35,6 +35,20 @@ def cases(draw):
         "hb2st": lambda place: hb2st(place(packed), band=band, first=0, count=50),
         "sweep_factors": lambda place: sweep_factors(place(v), place(tau), band=band, first=0),
         "sweeps": lambda place: sweeps(place(z), [place(v)], [place(f)], band=band, group=40, top=0),
+        "sweeps_right": lambda place: sweeps_right(
+            [place(np.asfortranarray(z.T))], [place(v)], [place(f)], band=band, group=40, bottom=0
+        ),
+        "orgtr": lambda place: orgtr(
+            place(z),
+            [place(z[:80]), place(z[80:])],
+            [place(z[:21])],
+            order=n,
+            left=40,
+            width=60,
+            tiles=3,
+            ratio=1,
+            top=0,
+        ),
         "he2hb_panel": lambda place: he2hb_panel([place(square), place(below)], [], [], band=16, at=1),
         "hemm": lambda place: hemm(place(square), place(wide)),
         "her2k": lambda place: her2k(place(wide), place(wide)),
@@ -47,7 +61,20 @@ def cases(draw):
 
 
 @pytest.mark.parametrize(
-    "name", ["hb2st", "sweep_factors", "sweeps", "he2hb_panel", "hemm", "her2k", "stedc", "heevd", "ormtr"]
+    "name",
+    [
+        "hb2st",
+        "sweep_factors",
+        "sweeps",
+        "sweeps_right",
+        "orgtr",
+        "he2hb_panel",
+        "hemm",
+        "her2k",
+        "stedc",
+        "heevd",
+        "ormtr",
+    ],
 )
 def test_same_bits(draw, name):
     rng = np.random.default_rng(1)

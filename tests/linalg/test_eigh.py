@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from linalg.matrices import DTYPES, FAMILIES, eps, hermitian_family, random
 
 import numpywren as nw
-from numpywren.linalg.eigen import two_stages
+from numpywren.linalg.eigen import two_stages, vector_sizes
 
 
 def errors(a, w, v):
@@ -57,6 +57,30 @@ def test_families(name, n, dtype):
 def test_a_band_of_many_panels_and_hops(dtype):
     a = hermitian_family("random", 150, dtype)
     check(a, *solved(a, 32))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex64])
+@pytest.mark.parametrize(("count", "formed"), [(20, 0), (60, 1)])
+def test_both_ways_to_the_vectors_in_little_memory(count, formed, dtype):
+    n, tile = 60, 4
+    a = hermitian_family("random", n, dtype)
+    with nw.config.set({"worker.slots": 4, "worker.memory": 36 * n * n}):
+        sizes, _ = vector_sizes(n, tile, count, a.itemsize)
+        check(a, *solved(a, tile, subset_by_index=(0, count - 1)))
+    assert sizes["formed"] == formed
+    assert sizes["depth"] < n // tile
+    assert sizes["held"] < sizes["groups"]
+
+
+def test_q_is_formed_where_slots_would_idle():
+    def formed(slots, n, count):
+        with nw.config.set({"worker.slots": slots}):
+            return vector_sizes(n, 512, count, 8)[0]["formed"]
+
+    assert [formed(slots, 4096, 4096) for slots in (1, 2, 16)] == [0, 1, 1]
+    assert [formed(16, 4096, count) for count in (1, 2047, 2048)] == [0, 0, 1]
+    assert formed(2, 100_000, 75_000) == 0
+    assert formed(3, 100_000, 75_000) == 1
 
 
 def test_a_diagonal_matrix_is_sorted():

@@ -72,6 +72,8 @@ def heev_function(
     height: Size,
     held: Size,
     depth: Size,
+    order: Size,
+    formed: Size,
     root: Size,
 ) -> None:
     """The square root (`root` 1) or the exponential (2) of a Hermitian matrix: `heev`, and F Fᴴ with its vectors."""
@@ -95,6 +97,8 @@ def heev_function(
         height=height,
         held=held,
         depth=depth,
+        order=order,
+        formed=formed,
     )
     if n > 0:
         spectral_function(W, U, X, k=strips, one=1, root=root)

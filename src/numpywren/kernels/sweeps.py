@@ -9,12 +9,13 @@ one below the other with their leading ones, and `tau[h, c]` the factor of hop h
 Reflectors of one sweep commute, and so do any two that share no row. What is left of the order is this: for s < s',
 H(s,h) stands left of H(s',h), and H(s,h+1) left of H(s',h). So the reflectors of a few consecutive sweeps at one hop
 make one block reflector, whose vectors form a parallelogram, and within these sweeps the blocks of later hops stand
-left of those of earlier ones.
+left of those of earlier ones. A block shares no row with one of earlier sweeps at a later hop, so that all blocks of a
+group at one hop may be taken before those at the hop that stands next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from numpywren.kernels.capsule import LETTERS, NDArray, address, char, common_dt
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["hop_count", "hop_rows", "sweep_factors", "sweeps"]
+__all__ = ["hop_count", "hop_rows", "sweep_factors", "sweeps", "sweeps_right"]
 
 #: Sweeps in a block, at most: wider ones waste more on the corners of the parallelogram, narrower ones more on gemm.
 BLOCK = 32
@@ -67,11 +68,18 @@ class _Parallelogram:
         return top, block
 
 
-def _blocks(n: int, band: int, first: int, count: int) -> Iterator[tuple[int, int, int]]:
-    """Blocks of a group (first column, last column + 1, hops), as they stand from the left."""
-    width = _width(band)
-    for start in range(0, count, width):
-        yield start, min(start + width, count), hop_count(n, band, first + start)
+def _blocks(n: int, band: int, first: int, count: int) -> list[tuple[int, int, int]]:
+    """Blocks of a group (first column, last column + 1, hop), as they stand from the left.
+
+    Of two neighbours at one hop the rows are mostly the same, and still in the cache.
+    """
+    starts = range(0, count, _width(band))
+    return [
+        (start, min(start + _width(band), count), hop)
+        for hop in reversed(range(hop_count(n, band, first)))
+        for start in starts
+        if hop < hop_count(n, band, first + start)
+    ]
 
 
 def _factors_shape(v: Shape, tau: Shape, *, band: int, first: int) -> Shape:
@@ -119,15 +127,14 @@ def sweep_factors(v: NDArray, tau: NDArray, *, band: int, first: int) -> NDArray
     larft = routine("lapack", letter + "larft")
     scales, t = np.zeros(width, dtype), np.zeros((width, width), dtype, order="F")
     ld, at_v, at_t, at_scales = len(vectors.space), address(vectors.space), address(t), address(scales)
-    for start, stop, hops in _blocks(n, band, first, count):
-        for hop in range(hops):
-            m = len(vectors(start, stop, hop)[1])
-            scales[: stop - start] = tau[hop, start:stop]
-            # reflectors that begin below the last row are none; LAPACK must not see more vectors than rows
-            k = min(stop - start, m)
-            larft(char("F"), char("C"), integer(m), integer(k), at_v, integer(ld), at_scales, at_t, integer(width))
-            w = address(factors) + factors.itemsize * len(factors) * (hop * count + start)
-            blas.gemm(letter, "N", "N", m, k, k, 1.0, at_v, ld, at_t, width, 0.0, w, len(factors))
+    for start, stop, hop in _blocks(n, band, first, count):
+        m = len(vectors(start, stop, hop)[1])
+        scales[: stop - start] = tau[hop, start:stop]
+        # reflectors that begin below the last row are none; LAPACK must not see more vectors than rows
+        k = min(stop - start, m)
+        larft(char("F"), char("C"), integer(m), integer(k), at_v, integer(ld), at_scales, at_t, integer(width))
+        w = address(factors) + factors.itemsize * len(factors) * (hop * count + start)
+        blas.gemm(letter, "N", "N", m, k, k, 1.0, at_v, ld, at_t, width, 0.0, w, len(factors))
     return factors
 
 
@@ -191,13 +198,82 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
             np.asarray(v, dtype) if dtype.kind == "f" else np.conjugate(v, dtype=dtype), band, first
         )
         factors = np.asfortranarray(f, dtype)
-        for start, stop, hops in reversed(list(_blocks(n, band, first, count))):
-            for hop in range(hops):
-                row, block = vectors(start, stop, hop)
-                column = hop * count + start
-                _apply(rows, row, block, factors[:, column : column + stop - start], inner)
+        for start, stop, hop in reversed(_blocks(n, band, first, count)):
+            row, block = vectors(start, stop, hop)
+            column = hop * count + start
+            _apply(rows, row, block, factors[:, column : column + stop - start], "T", inner)
     result = fresh((n, w), dtype)
     _transpose(rows, result)
+    return result
+
+
+def _right_shape(
+    rows: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, bottom: int
+) -> Shape:
+    """Shape of the strip, as long as the reflectors."""
+    height, n = max((piece[0] for piece in rows), default=0), sum(piece[1] for piece in rows)
+    return (height, vs[0][0] if vs else n)
+
+
+def _right_flops(
+    rows: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, bottom: int
+) -> float:
+    """4 n w for each reflector of length n."""
+    n = max((v[0] for v in vs), default=0)
+    each = 4.0 * max((piece[0] for piece in rows), default=0)
+    return sum(each * max(0, n - 1 - s) for s in range(bottom * group, (bottom + len(vs)) * group))
+
+
+@kernel(shape=_right_shape, flops=_right_flops)
+def sweeps_right(
+    rows: Sequence[NDArray], vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: int, group: int, bottom: int
+) -> NDArray:
+    """Multiply a strip of rows from the right by the reflectors of groups of sweeps: R ← R Q.
+
+    Parameters
+    ----------
+    rows : list of ndarray, each of w rows
+        The strip, in one piece or more, side by side.
+    vs : list of ndarray, each of shape (n, sweeps)
+        The reflectors of the groups `bottom`, `bottom` + 1, … in this order, which is that in which they are applied.
+    fs : list of ndarray
+        What `sweep_factors` made of each of them.
+    band, group : int
+        As for `sweeps`.
+    bottom : int
+        Number of the first group given.
+
+    Returns
+    -------
+    ndarray, shape (w, n)
+        A fresh column-major tile.
+
+    Notes
+    -----
+    As `sweeps`, the other way round: the last hop first, and at each hop the first sweeps first.
+    """
+    w, n = len(rows[0]) if rows else 0, sum(piece.shape[1] for piece in rows)
+    if len(vs) != len(fs) or any(len(v) != n for v in vs) or any(len(piece) != w for piece in rows):
+        raise ValueError(
+            f"sweeps_right got pieces of shapes {[piece.shape for piece in rows]}, reflectors of shapes "
+            f"{[v.shape for v in vs]} and {len(fs)} tiles of factors; it wants pieces of one height, reflectors of as "
+            f"many rows as the pieces have columns, and factors for each"
+        )
+    dtype = common_dtype(*rows, *vs, *fs)
+    result = fresh((w, n), dtype)
+    left = 0
+    for piece in rows:
+        result[:, left : left + piece.shape[1]] = piece
+        left += piece.shape[1]
+    inner = fresh((w, _width(band)), dtype)
+    for position, (v, f) in enumerate(zip(vs, fs, strict=True) if w else ()):
+        first, count = (bottom + position) * group, v.shape[1]
+        vectors = _Parallelogram(np.asarray(v, dtype), band, first)
+        factors = np.asfortranarray(f, dtype)
+        for start, stop, hop in _blocks(n, band, first, count):
+            row, block = vectors(start, stop, hop)
+            column = hop * count + start
+            _apply(result, row, factors[: len(block), column : column + stop - start], block, "C", inner)
     return result
 
 
@@ -209,12 +285,15 @@ def _transpose(a: NDArray, out: NDArray) -> None:
             out[j : j + side, i : i + side] = a[i : i + side, j : j + side].T
 
 
-def _apply(z: NDArray, row: int, v: NDArray, f: NDArray, inner: NDArray) -> None:
-    """Zᵀ(:, row:) ← Zᵀ(:, row:) (I - conj(V) Wᵀ), where V reaches."""
+def _apply(z: NDArray, row: int, first: NDArray, second: NDArray, trans: str, inner: NDArray) -> None:
+    """Z(:, row:) ← Z(:, row:) (I - X op(Y)), where X, `first`, and Y, `second`, reach; op as `trans` says, T or C.
+
+    With conj(V) and W this is Z ← Q Z for the transpose of Z; with W and V it is Z ← Z Q.
+    """
     letter, item, w = LETTERS[z.dtype], z.itemsize, len(z)
     # V keeps zeros beyond the rows that are there, so of its columns only the first k count
-    m, k = len(v), min(v.shape)
-    ldv, ldf = v.strides[1] // item, f.strides[1] // item
+    m, k = len(first), min(first.shape)
+    ldx, ldy = first.strides[1] // item, second.strides[1] // item
     at = address(z) + row * w * item
-    blas.gemm(letter, "N", "N", w, k, m, 1.0, at, w, address(v), ldv, 0.0, address(inner), w)
-    blas.gemm(letter, "N", "T", w, m, k, -1.0, address(inner), w, address(f), ldf, 1.0, at, w)
+    blas.gemm(letter, "N", "N", w, k, m, 1.0, at, w, address(first), ldx, 0.0, address(inner), w)
+    blas.gemm(letter, "N", trans, w, m, k, -1.0, address(inner), w, address(second), ldy, 1.0, at, w)
