@@ -218,3 +218,19 @@ def test_refusals():
             nw.linalg.lu_solve((factors.lu, piv), np.ones(3))
     with pytest.raises(ValueError, match=r"\(3,\)"):
         nw.linalg.lu(np.ones(3))
+
+
+@pytest.mark.parametrize("chunks", [(1, 300), (300, 1)])
+@pytest.mark.parametrize("name", ["cholesky", "lu", "lu_factor", "inv", "det", "logdet"])
+def test_chunks_of_single_rows_make_no_tiles_of_single_numbers(name, chunks):
+    request = getattr(nw.linalg, name).request(nw.zeros((300, 300), chunks=chunks))
+    assert request.cuts["n"].chunk == 17
+
+
+@pytest.mark.parametrize("chunks", [(1, 300), (300, 1)])
+@pytest.mark.parametrize("assume_a", ["gen", "pos"])
+def test_nor_do_those_of_a_system(assume_a, chunks):
+    a, b = nw.zeros((300, 300), chunks=chunks), np.ones(300)
+    assert nw.linalg.solve.request(a, b, assume_a=assume_a).cuts["n"].chunk == 17
+    assert nw.linalg.solve_triangular.request(a, b).cuts["n"].chunk == 17
+    assert nw.linalg.cho_solve.request((a, True), b).cuts["n"].chunk == 17

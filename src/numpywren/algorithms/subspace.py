@@ -81,7 +81,7 @@ def subspace_rows(
     if min(m, n) > 0:
         Q[0] = gaussian(seed=seed, part=0, chunk=length, length=length, width=width, code=code)
         for p in range(iterations):
-            # AᴴA Q[p], in lanes; then Q[p+1], a basis of its columns turned towards singular vectors, of length near 1 / σ
+            # AᴴA Q[p], in lanes; then Q[p+1], a basis of it turned towards singular vectors, of length near 1 / σ
             for s in range(min(lanes, m)):
                 N[p, s] = sum(
                     normal_product(

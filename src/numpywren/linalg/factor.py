@@ -6,8 +6,9 @@ from typing import Any
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square, tiles_along
+from numpywren.linalg.arguments import panel_depth, square
 from numpywren.linalg.function import function
+from numpywren.linalg.pivoting import factor_cuts
 from numpywren.matrix import Array
 
 __all__ = ["cholesky"]
@@ -60,12 +61,14 @@ def cholesky(x: Any, /, *, upper: bool = False, check_finite: bool = True) -> Re
            [1., 2.]])
     """
     A = square("cholesky", "x", x)
+    rows, _ = factor_cuts(A)
     # the upper triangle of A is the lower one of Aᴴ = A
     return Request(
         "cholesky",
         algorithms.cholesky,
         {"A": A.H if upper else A},
         (Returned("L", transposed=upper, conjugated=upper),),
-        sizes={"depth": panel_depth(tiles_along(A, -1))},
+        sizes={"depth": panel_depth(rows.tiles)},
+        cuts={"n": rows},
         check_finite=check_finite,
     )

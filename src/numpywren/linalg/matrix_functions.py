@@ -9,7 +9,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square, tiles_along
+from numpywren.linalg.arguments import panel_depth, square
 from numpywren.linalg.eigen import vector_sizes
 from numpywren.linalg.function import function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
@@ -169,13 +169,14 @@ def logdet(x: Any, /, *, check_finite: bool = True) -> Request:
     2.77258872224
     """
     A = square("logdet", "x", x)
+    rows, _ = factor_cuts(A)
     return Request(
         "logdet",
         algorithms.logdet,
         {"A": A},
         (Returned("D", scalar=True, real=True),),
-        sizes={"depth": panel_depth(tiles_along(A, -2))},
-        cuts={"one": Partition(1, 1)},
+        sizes={"depth": panel_depth(rows.tiles)},
+        cuts={"n": rows, "one": Partition(1, 1)},
         check_finite=check_finite,
     )
 

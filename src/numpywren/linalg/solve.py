@@ -8,10 +8,10 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square, tiles_along
+from numpywren.linalg.arguments import panel_depth, square
 from numpywren.linalg.function import function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
-from numpywren.matrix import Array, asarray, eye
+from numpywren.matrix import Array, Partition, asarray, eye
 
 __all__ = ["cho_solve", "inv", "right_hand_sides", "solve", "solve_triangular"]
 
@@ -46,8 +46,8 @@ def right_hand_sides(function: str, a: Array, b: Any) -> Array:
     return array
 
 
-def _depth(a: Array) -> dict[str, int]:
-    return {"depth": panel_depth(tiles_along(a, -2))}
+def _depth(cut: Partition) -> dict[str, int]:
+    return {"depth": panel_depth(cut.tiles)}
 
 
 @function(Array)
@@ -131,12 +131,11 @@ def solve(
     A = square("solve", "x1", x1)
     B = right_hand_sides("solve", A, x2)
     dtype = np.result_type(A.dtype, B.dtype)
+    rows, _ = factor_cuts(A)
     if assumed == "pos":
-        program, cuts, sizes = algorithms.posv, {}, _depth(A)
+        program, sizes = algorithms.posv, _depth(rows)
     else:
         program = {"gen": algorithms.gesv, "sym": algorithms.sysv, "her": algorithms.hesv}[assumed]
-        rows, _ = factor_cuts(A)
-        cuts = {"n": rows}
         sizes = {
             "depth": panel_depth(rows.tiles),
             "fan": panel_tiles(rows, rows, dtype),
@@ -151,7 +150,7 @@ def solve(
         {"A": A, "B": B},
         (Returned("X"),),
         sizes=sizes,
-        cuts=cuts,
+        cuts={"n": rows},
         vectors=frozenset({"X"} if B.ndim == 1 else ()),
         check_finite=check_finite,
     )
@@ -248,12 +247,14 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, *, check_finite: bool = Tru
     c, lower = c_and_lower
     C = square("cho_solve", "the factor", c)
     B = right_hand_sides("cho_solve", C, b)
+    rows, _ = factor_cuts(C)
     return Request(
         "cho_solve",
         algorithms.potrs,
         {"L": C if lower else C.H, "B": B},
         (Returned("X"),),
-        sizes=_depth(C),
+        sizes=_depth(rows),
+        cuts={"n": rows},
         vectors=frozenset({"X"} if B.ndim == 1 else ()),
         check_finite=check_finite,
     )
@@ -322,12 +323,14 @@ def solve_triangular(
         B = B.mT  # X op(A) = B is op(A)ᵀ Xᵀ = Bᵀ
     B = right_hand_sides("solve_triangular", A, B)
     program, view = _substitution(A, op, lower, side == "right")
+    rows, _ = factor_cuts(view)
     return Request(
         "solve_triangular",
         program,
         {"A": view, "B": B},
         (Returned("X", transposed=side == "right"),),
-        sizes={**_depth(A), "unit": int(unit_diagonal)},
+        sizes={**_depth(rows), "unit": int(unit_diagonal)},
+        cuts={"n": rows},
         vectors=frozenset({"X"} if B.ndim == 1 else ()),
         check_finite=check_finite,
     )
