@@ -6,7 +6,9 @@ Nothing here outlives the process and nothing here is needed by another: a worke
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
+import math
 import os
 import queue
 import secrets
@@ -124,7 +126,9 @@ class Worker:
         )
         self._writing = Lane("numpywren-write", max(2, settings.slots), self._lose)
         self._leases = Leases(plane, self.name, settings.lease_s, self._giving_up)
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        # a task that became urgent goes before those that were claimed ahead of their time
+        self._queue: queue.PriorityQueue[tuple[float, int, _Work | None]] = queue.PriorityQueue()
+        self._taken = itertools.count()
         self._lock = threading.Lock()
         self._computing = 0
         self._wake = threading.Event()
@@ -194,7 +198,7 @@ class Worker:
         """Hand back what was not begun, wait for what was, and leave nothing running."""
         self._leases.hand_back(begun=self._giving_up())
         for _ in slots:
-            self._queue.put(None)
+            self._queue.put((math.inf, next(self._taken), None))
         for thread in slots:
             thread.join()
         self._writing.close()
@@ -251,7 +255,7 @@ class Worker:
         work = _Work(lease, task, reads, self._sizes.promise(task), tiles)
         if self._memory.room() >= work.promise:
             tiles.ahead(WINDOW)
-        self._queue.put(work)
+        self._queue.put((self._dataflow.priority(task), next(self._taken), work))
 
     def _past_deadline(self, needed_s: float) -> bool:
         limit = self._settings.deadline_s
@@ -260,7 +264,7 @@ class Worker:
     # -- computing --------------------------------------------------------------------------------------------------
 
     def _slot(self, number: int) -> None:
-        while (work := self._queue.get()) is not None:
+        while (work := self._queue.get()[-1]) is not None:
             # a task that was not begun when a deadline came is handed back
             if self._stop_reason in (None, "finished") and self._leases.begin(work.lease):
                 with self._lock:
