@@ -19,7 +19,7 @@ def _scratch_store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def in_memory(request):
-    """Runs of a module's tests keep tiles and control in memory: for many small runs, whose files would take the time."""
+    """Runs of a module's tests keep tiles and control in memory: many small runs would wait for their files."""
     with config.set({"store": f"memory:{request.module.__name__}", "control": "memory:"}):
         yield
 

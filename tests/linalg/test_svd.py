@@ -259,3 +259,17 @@ def test_polar_refusals():
         nw.linalg.polar(np.eye(2), "up")
     with pytest.raises(ValueError, match="infs or NaNs"):
         nw.linalg.polar(np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize("function", ["svd", "eigh", "lstsq", "polar", "pinv"])
+def test_chunks_of_single_rows_make_tiles_of_their_size(function):
+    n = 40
+    a = np.random.default_rng(3).standard_normal((n if function == "eigh" else 120, n))
+    a = a + a.T if function == "eigh" else a
+    A = nw.asarray(a, chunks=(1, n))
+    with nw.config.set({"store": "memory:thin", "control": "memory:"}):
+        request = getattr(nw.linalg, function).request(*((A, np.ones(120)) if function == "lstsq" else (A,)))
+        assert all(cut.chunk >= 5 or cut.length < 5 for cut in request.cuts.values())
+        if function == "svd":
+            U, s, Vh = nw.linalg.svd(A)
+            np.testing.assert_allclose(np.asarray(U)[:, :n] * np.asarray(s) @ np.asarray(Vh), a, atol=1e-12)

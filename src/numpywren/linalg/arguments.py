@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numpywren.job.workers import slots_in_all, worker_options
 from numpywren.matrix import Array, asarray
 
-__all__ = ["held_tiles", "matrix", "panel_depth", "square", "tiles_along"]
+__all__ = ["held_tiles", "matrix", "panel_depth", "square", "square_side", "tiles_along"]
+
+#: How many times as long as wide a chunk may be to be cut into squares of its width.
+THIN = 4
 
 
 def matrix(function: str, name: str, value: Any) -> Array:
@@ -43,6 +47,15 @@ def square(function: str, name: str, value: Any) -> Array:
 def tiles_along(array: Array, axis: int) -> int:
     """How many tiles an array has along an axis."""
     return -(-array.shape[axis] // array.chunks[axis])
+
+
+def square_side(array: Array) -> int:
+    """Side of square tiles for an array: the shorter side of its chunks.
+
+    Chunks that are far from square, such as single rows, give way to squares of their size.
+    """
+    short, long = sorted(max(1, chunk) for chunk in array.chunks[-2:])
+    return short if long <= THIN * short else math.isqrt(short * long)
 
 
 def held_tiles(tile_bytes: int) -> int:

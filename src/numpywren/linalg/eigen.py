@@ -10,7 +10,7 @@ import numpy as np
 from numpywren import algorithms
 from numpywren.job import Request, Returned
 from numpywren.job.workers import slots_in_all
-from numpywren.linalg.arguments import held_tiles, square
+from numpywren.linalg.arguments import held_tiles, square, square_side
 from numpywren.linalg.function import function
 from numpywren.matrix import Array, Partition
 
@@ -189,7 +189,7 @@ def eigh(
     array([1., 3.])
     """
     A = square("eigh", "x", x)
-    n, chunk, itemsize = A.shape[-1], min(A.chunks[-2:]), A.dtype.itemsize
+    n, chunk, itemsize = A.shape[-1], square_side(A), A.dtype.itemsize
     first, count = _subset("eigh", n, subset_by_index)
     sizes, cuts = vector_sizes(n, chunk, count, itemsize)
     program = algorithms.heev if "band" in sizes else algorithms.heevd
@@ -253,7 +253,7 @@ def eigvalsh(
     array([1., 3.])
     """
     A = square("eigvalsh", "x", x)
-    n, chunk = A.shape[-1], min(A.chunks[-2:])
+    n, chunk = A.shape[-1], square_side(A)
     first, count = _subset("eigvalsh", n, subset_by_index)
     sizes = {"first": first, "count": count}
     cuts = {"one": Partition(1, 1)}

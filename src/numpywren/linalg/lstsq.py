@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import matrix
+from numpywren.linalg.arguments import matrix, square_side
 from numpywren.linalg.function import function
 from numpywren.linalg.qr import Cuts, qr_cuts, qr_sizes
 from numpywren.linalg.svd import DIRECT, plan_of
@@ -24,7 +24,7 @@ def _plan(tall: Array) -> tuple[Cuts, dict[str, int]]:
     """How a matrix with no fewer rows than columns is cut for QR, and its triangle for the SVD; sizes for both."""
     n = tall.shape[-1]
     # a triangle that one task decomposes at once is one tile
-    chunk = n if n <= DIRECT else min(tall.chunks[-2:])
+    chunk = n if n <= DIRECT else square_side(tall)
     plan = plan_of(zeros_array((n, n), chunks=max(1, chunk), dtype=tall.dtype))
     columns = plan.columns.chunk
     rows = max(tall.chunks[-2], columns) if plan.columns.tiles <= 1 else columns

@@ -9,7 +9,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square
+from numpywren.linalg.arguments import panel_depth, square, square_side
 from numpywren.linalg.eigen import vector_sizes
 from numpywren.linalg.function import function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
@@ -24,7 +24,7 @@ def _of_eigenvalues(name: str, x: Any, root: int, *, check_finite: bool) -> Requ
     """A function of a Hermitian matrix by its eigenvalues."""
     A = square(name, "x", x)
     n = A.shape[-1]
-    sizes, cuts = vector_sizes(n, min(A.chunks[-2:]), n, A.dtype.itemsize)
+    sizes, cuts = vector_sizes(n, square_side(A), n, A.dtype.itemsize)
     program = algorithms.heev_function if "band" in sizes else algorithms.heevd_function
     if "band" in sizes:
         sizes["strips"] = cuts["k"].tiles

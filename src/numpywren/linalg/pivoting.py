@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from numpywren.linalg.arguments import held_tiles
+from numpywren.linalg.arguments import held_tiles, square_side
 from numpywren.matrix import Array, Partition
 
 __all__ = ["factor_cuts", "panel_tiles"]
@@ -14,8 +12,6 @@ __all__ = ["factor_cuts", "panel_tiles"]
 #: Tiles that a task needs for each tile of its panel (the tile, the panel joined, the factors, and these once more
 #: while they are written); and beside these, those that it reads ahead, and pivots.
 HELD_PER_TILE, HELD_BESIDE = 4, 4
-#: How many times as long as wide a chunk may be to be cut into squares of its width.
-THIN = 4
 
 
 def factor_cuts(a: Array) -> tuple[Partition, Partition]:
@@ -27,8 +23,7 @@ def factor_cuts(a: Array) -> tuple[Partition, Partition]:
     m, n = a.shape[-2:]
     rows, columns = (max(1, chunk) for chunk in a.chunks[-2:])
     if not (rows >= n <= columns or columns >= m <= rows):
-        short, long = sorted((rows, columns))
-        rows = columns = short if long <= THIN * short else math.isqrt(short * long)
+        rows = columns = square_side(a)
     return Partition(m, max(1, min(rows, m))), Partition(n, max(1, min(columns, n)))
 
 

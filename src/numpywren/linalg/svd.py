@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import matrix, tiles_along
+from numpywren.linalg.arguments import matrix, square_side, tiles_along
 from numpywren.linalg.function import function
 from numpywren.linalg.qr import Cuts as QRCuts
 from numpywren.linalg.qr import qr_sizes
@@ -59,8 +59,8 @@ def plan_of_tall(A: Array) -> Plan | None:
 
 
 def _chunk(A: Array) -> int:
-    """Side of square tiles: the shorter one of the tiles that there are, within limits."""
-    return max(1, min(*A.chunks[-2:], TILE), -(-A.shape[-1] // TILES))
+    """Side of square tiles: that of the tiles that there are, within limits."""
+    return max(1, min(square_side(A), TILE), -(-A.shape[-1] // TILES))
 
 
 def _stages(m: int, n: int, chunk: int, direct: bool) -> tuple[Partition, Partition, dict[str, int]]:
