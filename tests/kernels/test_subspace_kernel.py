@@ -9,9 +9,9 @@ from numpywren.kernels.small_svd import (
     adjoint_rows,
     join_phases,
     largest_entries,
-    scale_columns,
     spectrum_of_triangle,
 )
+from numpywren.kernels.spectral import scale_columns
 from numpywren.kernels.stacked_qr import stacked_qr
 from numpywren.kernels.subspace import centred_gemm, leading_directions, normal_product, project, spectrum
 

@@ -15,7 +15,8 @@ approximate matrix decompositions", SIAM Review 53 (2011), algorithms 4.4 and 5.
 from numpywren.algorithms.tall_qr import joined_qr, tall_qr
 from numpywren.algorithms.total import total
 from numpywren.kernels.sketch import gaussian
-from numpywren.kernels.small_svd import adjoint_rows, join_phases, largest_entries, scale_columns, spectrum_of_triangle
+from numpywren.kernels.small_svd import adjoint_rows, join_phases, largest_entries, spectrum_of_triangle
+from numpywren.kernels.spectral import scale_columns
 from numpywren.kernels.subspace import (
     centred_gemm,
     leading_directions,

@@ -16,7 +16,6 @@ __all__ = [
     "join_phases",
     "largest_entries",
     "phases_of",
-    "scale_columns",
     "spectrum_of_triangle",
 ]
 
@@ -82,12 +81,6 @@ def join_phases(pieces: Sequence[NDArray]) -> NDArray:
         What `largest_entries` found in parts of the columns.
     """
     return np.asfortranarray(phases_of(np.concatenate(pieces))[None, :])
-
-
-@kernel(flops=lambda x, factors: float(x[0] * x[1]))
-def scale_columns(x: NDArray, factors: NDArray) -> NDArray:
-    """Multiply each column of `x` by an entry of the row `factors`."""
-    return np.multiply(x, factors, order="F")
 
 
 def _rows_shape(v: Shape, *, part: int, chunk: int) -> Shape:

@@ -58,7 +58,7 @@ def half_roots(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
 
 @kernel(shape=lambda a, weights: a, flops=lambda a, weights: float(a[0]) * a[1])
 def scale_columns(a: NDArray, weights: NDArray) -> NDArray:
-    """Columns of `a`, shape (m, n), each multiplied by its weight; `weights` is of shape (n, 1)."""
+    """Columns of `a`, shape (m, n), each multiplied by its weight; `weights` is of shape (n, 1) or (1, n)."""
     result = np.empty(a.shape, common_dtype(a), order="F")
     with np.errstate(invalid="ignore"):  # an exponential that overflowed, times a zero
         np.multiply(a, weights.reshape(1, -1), out=result)
