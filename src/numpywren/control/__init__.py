@@ -8,12 +8,14 @@ from typing import cast
 
 from numpywren.control.plane import (
     JSON,
+    LONGEST,
     MAX_ATTEMPTS,
     Arrival,
     Claim,
     Completion,
     ControlPlane,
     Failure,
+    Held,
     Reader,
     Status,
     TaskState,
@@ -22,6 +24,7 @@ from numpywren.errors import UnknownSchemeError
 
 __all__ = [
     "JSON",
+    "LONGEST",
     "MAX_ATTEMPTS",
     "SCHEMES",
     "Arrival",
@@ -29,6 +32,7 @@ __all__ = [
     "Completion",
     "ControlPlane",
     "Failure",
+    "Held",
     "Reader",
     "Status",
     "TaskState",

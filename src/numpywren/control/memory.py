@@ -12,14 +12,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from numpywren.control.plane import (
+    LONGEST,
     MAX_ATTEMPTS,
     Arrival,
     Claim,
     Completion,
     ControlPlane,
     Failure,
+    Held,
     RunState,
     Status,
     TaskState,
@@ -40,6 +43,7 @@ class _Task:
     arrived: set[str]
     worker: str | None = None  # who holds a lease
     expires: float = 0.0  # when that lease ends, on the plane's clock
+    since: float = 0.0  # when that worker was given it
     lost: int = 0  # leases taken away because they had expired
     handed: int = 0  # number of the attempt last handed out
 
@@ -110,10 +114,18 @@ class _Run:
         if self.state == "running":
             self.state, self.failure = failure.state, failure
 
+    def held_by(self, name: str, worker: str) -> bool:
+        return name in self.leases and self.leases[name].worker == worker
+
     def lease(self, task: _Task, worker: str, expires: float) -> None:
         task.worker, task.expires = worker, expires
         self.leases[task.name] = task
         heapq.heappush(self.endings, (expires, task.name))
+
+    def hand_out(self, task: _Task, worker: str, now: float, lease_s: float) -> Claim:
+        task.handed, task.since = task.lost + 1, now
+        self.lease(task, worker, now + lease_s)
+        return Claim(task.name, task.handed)
 
     def unlease(self, task: _Task) -> None:
         del self.leases[task.name]
@@ -200,7 +212,14 @@ class MemoryPlane(ControlPlane):
         with self._lock:
             self._restored = run
 
-    def claim(self, worker: str, limit: int, lease_s: float, prefer: Collection[str] = ()) -> tuple[Claim, ...]:
+    def claim(
+        self,
+        worker: str,
+        limit: int,
+        lease_s: float,
+        prefer: Collection[str] = (),
+        over: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Claim, ...]:
         """Take ready tasks under a lease; see `ControlPlane.claim`."""
         with self._lock:
             run = self._run
@@ -210,21 +229,19 @@ class MemoryPlane(ControlPlane):
             run.take_away_expired(now)
             if run.state != "running":
                 return ()
-            claims = []
-            for task in run.ready.take(limit, prefer):
-                attempt = task.lost + 1
-                run.repeated += attempt > max(task.handed, 1)
-                task.handed = attempt
-                run.lease(task, worker, now + lease_s)
-                claims.append(Claim(task.name, attempt))
-            return tuple(claims)
+            slow = [run.leases[name] for name, holder in over.items() if run.held_by(name, holder) and holder != worker]
+            slow = slow[: max(limit, 0)]
+            run.repeated += len(slow)
+            fresh = run.ready.take(limit - len(slow), prefer)
+            run.repeated += sum(task.lost + 1 > max(task.handed, 1) for task in fresh)
+            return tuple(run.hand_out(task, worker, now, lease_s) for task in (*slow, *fresh))
 
     def renew(self, worker: str, tasks: Collection[str], lease_s: float) -> frozenset[str]:
         """Prolong leases; see `ControlPlane.renew`."""
         with self._lock:
             run = self._run
             expires = self.clock() + lease_s
-            held = [run.leases[name] for name in tasks if name in run.leases and run.leases[name].worker == worker]
+            held = [run.leases[name] for name in tasks if run.held_by(name, worker)]
             for task in held:
                 run.lease(task, worker, expires)
             return frozenset(task.name for task in held)
@@ -268,9 +285,8 @@ class MemoryPlane(ControlPlane):
         with self._lock:
             run = self._run
             for name in tasks:
-                task = run.leases.get(name)
-                if task is not None and task.worker == worker:
-                    run.unlease(task)
+                if run.held_by(name, worker):
+                    run.unlease(run.leases[name])
 
     def stop(self, failure: Failure) -> None:
         """Stop the run; see `ControlPlane.stop`."""
@@ -282,8 +298,8 @@ class MemoryPlane(ControlPlane):
         with self._lock:
             run = self._run
             now = self.clock()
-            holders = [task.worker for task in run.leases.values() if task.expires > now]
-            running = len(holders)
+            held = [task for task in run.leases.values() if task.expires > now]
+            running = len(held)
             ready = run.ready.count + len(run.leases) - running
             return Status(
                 state=run.state,
@@ -292,9 +308,13 @@ class MemoryPlane(ControlPlane):
                 ready=ready,
                 running=running,
                 waiting=run.total - run.done - ready - running,
-                workers=len(set(holders)),
+                workers=len({task.worker for task in held}),
                 failure=run.failure,
                 repeated=run.repeated,
+                longest=tuple(
+                    Held(task.name, task.worker or "", now - task.since)
+                    for task in heapq.nsmallest(LONGEST, held, key=lambda task: task.since)
+                ),
             )
 
     def delete(self) -> None:

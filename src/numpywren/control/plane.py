@@ -16,12 +16,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from numpywren.errors import ControlPlaneLostError
 
 __all__ = [
     "JSON",
+    "LONGEST",
     "MAX_ATTEMPTS",
     "Arrival",
     "Claim",
@@ -29,6 +31,7 @@ __all__ = [
     "ControlPlane",
     "Failure",
     "FailureKind",
+    "Held",
     "Reader",
     "RunState",
     "Status",
@@ -44,6 +47,9 @@ FailureKind: TypeAlias = Literal["failed", "cancelled", "poisoned"]
 
 #: Leases of one task that may expire before the task is held to kill its workers, and the run is stopped.
 MAX_ATTEMPTS = 3
+
+#: Leases at most that a status names.
+LONGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,25 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A lease at one moment.
+
+    Parameters
+    ----------
+    task : str
+        What is under it.
+    worker : str
+        Who holds it.
+    seconds : float
+        How long ago the task was handed to that worker, on the plane's clock; renewals change nothing.
+    """
+
+    task: str
+    worker: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A run at one moment; ``done + ready + running + waiting == total``.
 
@@ -215,7 +240,9 @@ class Status:
     failure : Failure or None
         Why it stopped.
     repeated : int
-        Expired leases whose tasks were handed out again.
+        Tasks handed out again: after a lease that expired, or to a second worker because the first was slow.
+    longest : tuple of Held
+        Those `LONGEST` leases that are held for the longest time and have not expired, longest first.
     """
 
     state: RunState
@@ -227,6 +254,7 @@ class Status:
     workers: int
     failure: Failure | None = None
     repeated: int = 0
+    longest: tuple[Held, ...] = ()
 
 
 class ControlPlane(ABC):
@@ -259,7 +287,14 @@ class ControlPlane(ABC):
         """
 
     @abstractmethod
-    def claim(self, worker: str, limit: int, lease_s: float, prefer: Collection[str] = ()) -> tuple[Claim, ...]:
+    def claim(
+        self,
+        worker: str,
+        limit: int,
+        lease_s: float,
+        prefer: Collection[str] = (),
+        over: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Claim, ...]:
         """Take up to `limit` ready tasks, most urgent first, each under a lease of `lease_s` seconds.
 
         A task is held by one worker at most, and never before all that it needs has arrived. First, every lease of the
@@ -276,6 +311,10 @@ class ControlPlane(ABC):
             For how long, in seconds of the plane's clock.
         prefer : collection of str
             Tasks that are taken before others *of the same priority*.
+        over : mapping of str to str
+            Running tasks that are too slow, and who holds them: a lease that is still that worker's is taken over,
+            before any ready task and as the same attempt. Who had it may go on: first to complete is right, and so
+            is the second.
         """
 
     @abstractmethod

@@ -13,16 +13,19 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from numpywren.control import sqlite_statements as sql
 from numpywren.control.plane import (
+    LONGEST,
     MAX_ATTEMPTS,
     Arrival,
     Claim,
     Completion,
     ControlPlane,
     Failure,
+    Held,
     Status,
     TaskState,
     lost,
@@ -92,17 +95,26 @@ class SqlitePlane(ControlPlane):
             for statement in sql.STAGE_CLOSE:
                 db.execute(statement)
 
-    def claim(self, worker: str, limit: int, lease_s: float, prefer: Collection[str] = ()) -> tuple[Claim, ...]:
+    def claim(
+        self,
+        worker: str,
+        limit: int,
+        lease_s: float,
+        prefer: Collection[str] = (),
+        over: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[Claim, ...]:
         """Take ready tasks under a lease; see `ControlPlane.claim`."""
-        (worthwhile,) = self._one(sql.PEEK, (self._clock(),))
+        (worthwhile,) = self._one(sql.PEEK, (bool(over), self._clock()))
         if not worthwhile:
             return ()
         with self._file.writing() as db:
             now = self._clock()  # again, as the lock may have taken a while
             _take_away_expired(db, now)
-            taken = _most_urgent(db, limit, prefer)
-            db.executemany(sql.LEASE, [(worker, now + lease_s, candidate.id) for candidate in taken])
-            repeated = sum(candidate.lost + 1 > max(candidate.handed, 1) for candidate in taken)
+            slow = _held_by(db, over, worker)[: max(limit, 0)]
+            fresh = _most_urgent(db, limit - len(slow), prefer)
+            taken = slow + fresh
+            db.executemany(sql.LEASE, [(worker, now + lease_s, now, candidate.id) for candidate in taken])
+            repeated = len(slow) + sum(candidate.lost + 1 > max(candidate.handed, 1) for candidate in fresh)
             if repeated:
                 db.execute(sql.COUNT_REPEATED, (repeated,))
         return tuple(Claim(candidate.task, candidate.lost + 1) for candidate in taken)
@@ -148,8 +160,8 @@ class SqlitePlane(ControlPlane):
 
     def status(self) -> Status:
         """Say how far the run has come; see `ControlPlane.status`."""
-        row = self._one(sql.STATUS, {"now": self._clock()})
-        state, total, done, repeated, failure, ready, expired, running, workers = row
+        row = self._one(sql.STATUS, {"now": self._clock(), "longest": LONGEST})
+        state, total, done, repeated, failure, ready, expired, running, workers, longest = row
         return Status(
             state=state,
             total=total,
@@ -160,6 +172,7 @@ class SqlitePlane(ControlPlane):
             workers=workers,
             failure=None if failure is None else Failure.from_json(failure),
             repeated=repeated,
+            longest=tuple(Held(*each) for each in json.loads(longest)),
         )
 
     def delete(self) -> None:
@@ -207,6 +220,18 @@ def _take_away_expired(db: sqlite3.Connection, now: float) -> None:
         if times + 1 >= MAX_ATTEMPTS:
             failure = poisoned(task, worker)
             db.execute(sql.STOP, (failure.state, failure.to_json()))
+
+
+def _held_by(db: sqlite3.Connection, over: Mapping[str, str], worker: str) -> list[_Candidate]:
+    """Running tasks that are still held by those who are said to hold them, and not by the asker."""
+    if not over or db.execute(sql.IS_RUNNING).fetchone() is None:
+        return []
+    return [
+        _Candidate(*row)
+        for task, holder in over.items()
+        if holder != worker
+        for row in db.execute(sql.HELD_BY, (task, holder))
+    ]
 
 
 def _most_urgent(db: sqlite3.Connection, limit: int, prefer: Collection[str]) -> list[_Candidate]:

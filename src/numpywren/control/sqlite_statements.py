@@ -14,7 +14,7 @@ WAITING, READY, RUNNING, DONE = range(4)
 APPLICATION_ID = 0x6E776370
 
 #: Raised by one whenever the tables change. A plane is rebuilt from the tiles, so files are never migrated.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Small pages: a task touches about twelve, wherever they are, and each is written whole to the log.
 SCHEMA = f"""
@@ -27,7 +27,7 @@ CREATE TABLE run (
     state    TEXT NOT NULL,
     total    INTEGER NOT NULL,
     done     INTEGER NOT NULL DEFAULT 0,
-    repeated INTEGER NOT NULL DEFAULT 0,  -- expired leases whose tasks were handed out again
+    repeated INTEGER NOT NULL DEFAULT 0,  -- tasks handed out again
     failure  TEXT                         -- JSON
 );
 
@@ -40,7 +40,8 @@ CREATE TABLE task (
     lost     INTEGER NOT NULL DEFAULT 0,  -- leases taken away because they had expired
     handed   INTEGER NOT NULL DEFAULT 0,  -- number of the attempt last handed out
     worker   TEXT,
-    expires  REAL
+    expires  REAL,
+    since    REAL                         -- when that worker was given it
 );
 CREATE INDEX task_ready ON task (priority) WHERE state = 1;
 CREATE INDEX task_running ON task (expires) WHERE state = 2;
@@ -90,8 +91,8 @@ STAGE_CLOSE = ("DROP TABLE staged_task", "DROP TABLE staged_arrival", "DROP TABL
 
 # Asked without the write lock, as idle workers ask often: is there anything to hand out, or to take away?
 PEEK = """
-SELECT state = 'running' AND (EXISTS (SELECT 1 FROM task WHERE state = 1)
-                              OR EXISTS (SELECT 1 FROM task WHERE state = 2 AND expires <= ?))
+SELECT state = 'running' AND (? OR EXISTS (SELECT 1 FROM task WHERE state = 1)
+                                   OR EXISTS (SELECT 1 FROM task WHERE state = 2 AND expires <= ?))
 FROM run
 """
 
@@ -116,7 +117,9 @@ FROM json_each(?) AS named CROSS JOIN task ON task.task = named.value
 WHERE task.state = 1 AND task.priority = ? LIMIT ?
 """
 
-LEASE = "UPDATE task SET state = 2, worker = ?, expires = ?, handed = lost + 1 WHERE id = ?"
+LEASE = "UPDATE task SET state = 2, worker = ?, expires = ?, since = ?, handed = lost + 1 WHERE id = ?"
+
+HELD_BY = "SELECT id, task, priority, lost, handed FROM task WHERE task = ? AND state = 2 AND worker = ?"
 
 COUNT_REPEATED = "UPDATE run SET repeated = repeated + ?"
 
@@ -166,11 +169,15 @@ STOP = "UPDATE run SET state = ?, failure = ? WHERE state = 'running'"
 
 IS_RESTORED = "SELECT 1 FROM run"
 
+IS_RUNNING = "SELECT 1 FROM run WHERE state = 'running'"
+
 STATUS = """
 SELECT state, total, done, repeated, failure,
        (SELECT count(*) FROM task WHERE state = 1),
        (SELECT count(*) FROM task WHERE state = 2 AND expires <= :now),
        (SELECT count(*) FROM task WHERE state = 2 AND expires > :now),
-       (SELECT count(DISTINCT worker) FROM task WHERE state = 2 AND expires > :now)
+       (SELECT count(DISTINCT worker) FROM task WHERE state = 2 AND expires > :now),
+       (SELECT json_group_array(json_array(task, worker, :now - since))
+        FROM (SELECT task, worker, since FROM task WHERE state = 2 AND expires > :now ORDER BY since LIMIT :longest))
 FROM run
 """

@@ -25,6 +25,7 @@ from numpywren.testing.control_setup import (
     Planes,
     begin,
     begin_timed,
+    counts,
     expect_loss,
     names,
     root,
@@ -332,11 +333,11 @@ class ControlPlaneContract(LeaseContract):
         plane.claim("w", 2, LEASE_S)
         plane.claim("v", 1, 3 * LEASE_S)
         plane.complete("w", "t5", [Arrival("A", (Reader("u", 1, 0), Reader("x", 2, 0)))], [])
-        assert plane.status() == Status("running", 10, 1, 3, 3, 3, 2)
+        assert counts(plane.status()) == Status("running", 10, 1, 3, 3, 3, 2)
         clock.advance(LEASE_S)
-        assert plane.status() == Status("running", 10, 1, 5, 1, 3, 1)
+        assert counts(plane.status()) == Status("running", 10, 1, 5, 1, 3, 1)
         plane.claim("u", 9, LEASE_S)
-        assert plane.status() == Status("running", 10, 1, 0, 6, 3, 2, repeated=2)
+        assert counts(plane.status()) == Status("running", 10, 1, 0, 6, 3, 2, repeated=2)
 
     def test_threads_may_share_a_plane(self, planes: Planes) -> None:
         """No task is handed out twice, and none is forgotten."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from numpywren.control import MAX_ATTEMPTS, Arrival, Claim, Reader, Status
-from numpywren.testing.control_setup import LEASE_S, Planes, begin, begin_timed, names, root
+from numpywren.control import LONGEST, MAX_ATTEMPTS, Arrival, Claim, Failure, Held, Reader, Status
+from numpywren.testing.control_setup import LEASE_S, Planes, begin, begin_timed, counts, names, root
 
 __all__ = ["LeaseContract"]
 
@@ -147,6 +147,83 @@ class LeaseContract:
             plane.release("v", ["a"])
         assert plane.status().repeated == 1
 
+    # -- slow tasks
+
+    def test_a_slow_task_is_taken_over(self, planes: Planes) -> None:
+        """Before ready ones, from its holder, as the same attempt; only the new holder can renew."""
+        plane, clock = begin_timed(planes, root("a", 5), root("b", 9))
+        plane.claim("w", 1, 10 * LEASE_S)
+        clock.advance(LEASE_S)
+        assert plane.claim("v", 1, LEASE_S, over={"a": "w"}) == (Claim("a", 1),)
+        assert plane.renew("w", ["a"], LEASE_S) == frozenset()
+        assert plane.renew("v", ["a"], LEASE_S) == {"a"}
+        assert counts(plane.status()) == Status("running", 100, 0, 1, 1, 98, 1, repeated=1)
+
+    def test_only_a_lease_of_that_holder_is_taken_over(self, planes: Planes) -> None:
+        """Not one's own, not another's, not what is ready, done or unknown; and no more than the limit."""
+        plane = begin(planes, *(root(task, i) for i, task in enumerate("abcd")))
+        plane.claim("w", 3, LEASE_S)
+        plane.complete("w", "b", [], [])
+        assert plane.claim("w", 0, LEASE_S, over={"a": "w"}) == ()
+        assert plane.claim("v", 0, LEASE_S, over={"a": "w"}) == ()
+        none = {"a": "u", "b": "w", "c": "", "d": "w", "e": "w"}
+        assert names(plane.claim("v", 1, LEASE_S, over=none)) == ["d"]
+        assert plane.claim("v", 5, LEASE_S, over={"d": "v"}) == ()
+        assert names(plane.claim("v", 1, LEASE_S, over={"a": "w", "c": "w"})) == ["a"]
+        assert plane.renew("w", ["a", "c"], LEASE_S) == {"c"}
+        assert plane.status().repeated == 1
+
+    def test_nothing_is_taken_over_in_a_run_that_has_stopped(self, planes: Planes) -> None:
+        """As nothing is handed out."""
+        plane = begin(planes, root("a"))
+        plane.claim("w", 1, LEASE_S)
+        plane.stop(Failure("cancelled", "", ""))
+        assert plane.claim("v", 1, LEASE_S, over={"a": "w"}) == ()
+        assert plane.renew("w", ["a"], LEASE_S) == {"a"}
+
+    def test_the_first_to_complete_is_right(self, planes: Planes) -> None:
+        """Whoever of the two it is; the other changes nothing."""
+        plane = begin(planes, root("a", 0), root("b", 1), total=3)
+        plane.claim("w", 2, LEASE_S)
+        plane.claim("v", 2, LEASE_S, over={"a": "w", "b": "w"})
+        news = [Arrival("A", (Reader("c", 1, 0),))]
+        assert plane.complete("w", "a", news, []).ready == ("c",)
+        assert not plane.complete("v", "a", news, []).first
+        assert plane.complete("v", "b", [], []).first
+        assert not plane.complete("w", "b", [], []).first
+        assert names(plane.claim("v", 5, LEASE_S)) == ["c"]
+
+    def test_a_task_taken_over_may_be_lost_again(self, planes: Planes) -> None:
+        """By its new holder, whose lease runs as any; its end counts an attempt."""
+        plane, clock = begin_timed(planes, root("a"))
+        plane.claim("w", 1, LEASE_S)
+        clock.advance(LEASE_S / 2)
+        plane.claim("v", 1, LEASE_S, over={"a": "w"})
+        clock.advance(LEASE_S / 2)
+        assert plane.claim("u", 1, LEASE_S) == ()
+        clock.advance(LEASE_S / 2)
+        assert plane.claim("u", 1, LEASE_S) == (Claim("a", 2),)
+        assert plane.status().repeated == 2
+
+    def test_the_longest_leases_are_named(self, planes: Planes) -> None:
+        """Longest first, since they were handed out; renewed or not, but none that has expired."""
+        plane, clock = begin_timed(planes, *(root(f"t{i:02}", i) for i in range(LONGEST + 5)))
+        plane.claim("w", 2, 2 * LEASE_S)
+        clock.advance(LEASE_S)
+        plane.claim("v", 1, 5 * LEASE_S)
+        plane.renew("w", ["t01"], 5 * LEASE_S)
+        clock.advance(LEASE_S)
+        assert _rounded(plane.status().longest) == [Held("t01", "w", 2 * LEASE_S), Held("t02", "v", LEASE_S)]
+        plane.claim("u", 1, LEASE_S, over={"t01": "w"})
+        clock.advance(LEASE_S / 2)
+        assert _rounded(plane.status().longest)[:1] == [Held("t02", "v", 1.5 * LEASE_S)]
+        assert Held("t01", "u", 0.5 * LEASE_S) in _rounded(plane.status().longest)
+        plane.complete("v", "t02", [], [])
+        plane.claim("u", 99, LEASE_S)
+        assert len(plane.status().longest) == LONGEST
+
+    # -- what never ends well
+
     def test_a_task_that_loses_its_workers_poisons_the_run(self, planes: Planes) -> None:
         """After the last attempt, and the failure names it."""
         plane, clock = begin_timed(planes, root("bad", 0), root("good", 1))
@@ -161,3 +238,8 @@ class LeaseContract:
         assert (status.failure.kind, status.failure.task) == ("poisoned", "bad")
         assert status.failure.worker == f"w{MAX_ATTEMPTS}"
         assert "bad" in status.failure.message
+
+
+def _rounded(longest: tuple[Held, ...]) -> list[Held]:
+    """Without the rounding of a clock's differences."""
+    return [Held(held.task, held.worker, round(held.seconds, 3)) for held in longest]

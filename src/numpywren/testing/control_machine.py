@@ -26,6 +26,7 @@ from numpywren.control import (
     Claim,
     ControlPlane,
     Failure,
+    Held,
     Reader,
     Status,
     TaskState,
@@ -135,6 +136,20 @@ class ControlPlaneMachine(RuleBasedStateMachine):
             assert set(node.reads) <= self.written, "handed out before all its tiles had arrived"
             assert claim.task not in self.done, "handed out though done"
             self.claims.append((worker, node))
+            self.recent += 1
+            if claim.attempt == MAX_ATTEMPTS:
+                self.endangered.add(claim.task)
+
+    @rule(worker=WORKERS, limit=st.sampled_from([1, 2]), number=NUMBERS, holder=WORKERS)
+    def take_over(self, worker: str, limit: int, number: int, holder: str) -> None:
+        """Take over tasks that may or may not be that worker's; what isn't leaves room for a ready one."""
+        held = [held.task for held in self.model.status().longest if held.worker == holder]
+        slow = dict.fromkeys([*held[number % 3 :], self._node(number).task][:limit], holder)
+        got = self.plane.claim(worker, len(slow), 10.0, over=slow)
+        mine = self.model.claim(worker, len(slow), 10.0, prefer=[claim.task for claim in got], over=slow)
+        assert sorted(got, key=_task) == sorted(mine, key=_task), "not what was to be taken over"
+        for claim in got:
+            self.claims.append((worker, self.by_name[claim.task]))
             self.recent += 1
             if claim.attempt == MAX_ATTEMPTS:
                 self.endangered.add(claim.task)
@@ -266,6 +281,8 @@ def _liked(claims: tuple[Claim, ...], preferred: set[str]) -> int:
 
 
 def _comparable(status: Status) -> Status:
+    longest = sorted((-round(held.seconds, 3), held.task, held.worker) for held in status.longest)
+    status = replace(status, longest=tuple(Held(task, worker, -seconds) for seconds, task, worker in longest))
     if status.failure is None or status.failure.kind != "poisoned":
         return status
     return replace(status, failure=replace(status.failure, message="", task=None, worker=None))
