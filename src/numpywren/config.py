@@ -4,7 +4,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 
 ======================  ================================================================================
 ``store``               URL under which runs and unsaved arrays live; default: the user's cache folder
-``control``             URL of the control plane; default: one SQLite file inside each run
+``control``             URL of the control plane; default: inside each run, as one SQLite file, or as objects
 ``backend``             ``local`` (in this process) or ``processes``
 ``workers.max``         how many workers to start; default: 1 for ``local``, 2 for ``processes``
 ``worker.slots``        tasks computed at once in a worker; default: the cores, shared by the workers

@@ -272,3 +272,12 @@ def test_a_full_disk_is_a_clear_error_and_the_run_carries_on_when_there_is_room(
         assert np.allclose(np.asarray(run.result()), np.linalg.cholesky(np.asarray(a)))
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss", "dynamodb"])
+def test_a_control_url_with_a_password_is_refused_and_not_repeated(scheme, tmp_path):
+    secret = f"{scheme}://me:hunter2@127.0.0.1:1/0"
+    with nw.config.set({"control": secret, "store": str(tmp_path)}):
+        with pytest.raises(ValueError, match=r"redis\.password") as caught:
+            nw.submit(nw.linalg.cholesky, np.eye(2))
+    assert "hunter2" not in str(caught.value)

@@ -25,8 +25,10 @@ from numpywren.worker import RunRecord, check_fits
 
 __all__ = ["Run", "attach"]
 
-#: Seconds between two looks at a run's progress.
-LOOK_S = 0.1
+#: Seconds between two looks at a run's progress: at first, and at most, as a look may cost a request.
+LOOK_S, LOOK_MAX_S = 0.1, 2.0
+#: Share of the time that a run has taken after which to look again.
+LOOK_SHARE = 0.02
 #: Workers that may leave in trouble, one after another with nothing done, before the run is given up.
 LOST_WORKERS = 5
 #: Seconds for which nobody may be at work on a run that this client only watches.
@@ -91,13 +93,17 @@ class Run:
             If it was cancelled.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
         with ProgressBar(self._record.name, progress) as bar:
             troubles = _Troubles()
             while (status := self._look()).state == "running":
                 bar.show(status)
                 if deadline is not None and time.monotonic() > deadline:
                     raise TimeoutError(f"{self!r} is not done after {timeout} s; it goes on")
-                self._tend(status, troubles)
+                look_s = min(max(LOOK_S, LOOK_SHARE * (time.monotonic() - began)), LOOK_MAX_S)
+                if deadline is not None:
+                    look_s = min(look_s, max(deadline - time.monotonic(), 0.0))
+                self._tend(status, troubles, look_s)
             bar.show(status)
         if status.failure is not None:
             self._stop_workers()
@@ -212,12 +218,12 @@ class Run:
             ready=status.ready, running=status.running, alive=alive, slots=slots, ceiling=workers_max()
         )
 
-    def _tend(self, status: Status, troubles: _Troubles) -> None:
+    def _tend(self, status: Status, troubles: _Troubles, look_s: float) -> None:
         """Start workers where there is work for them; notice when they cannot live, or nobody is there."""
         if self._backend is None:
             if troubles.nobody_s(status) > STALLED_S:
                 raise RunFailedError(f"nobody has worked on {self!r} for {STALLED_S:.0f} s; resume() carries on")
-            time.sleep(LOOK_S)
+            time.sleep(look_s)
             return
         alive = self._backend.alive()
         missing = self._wanted(status, alive) - alive
@@ -229,7 +235,7 @@ class Run:
                     f"`numpywren resume {self.url}` carries on once that is mended"
                 )
             self._backend.start(missing)
-        self._backend.wait(LOOK_S)
+        self._backend.wait(look_s)
 
     def _quiet(self, status: Status | None) -> None:
         """Have nobody at work while tiles are listed: what is freed meanwhile would be counted on."""

@@ -7,6 +7,7 @@ import operator
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -256,8 +257,15 @@ def _control(store: Store) -> str | None:
         return None
     identity = store.url.rstrip("/").rpartition("/")[2]
     scheme, _, rest = str(configured).partition(":")
+    if urlsplit(str(configured)).username is not None or urlsplit(str(configured)).password is not None:
+        raise ValueError(
+            f"the control plane's URL of scheme {scheme!r} holds a name or password, which would be written down with "
+            "every run; set redis.username and redis.password instead (NUMPYWREN_REDIS__PASSWORD in the environment)"
+        )
     if scheme == "memory":
         return f"memory:{rest}{identity}"
     if scheme == "sqlite":
         return f"sqlite:{rest.rstrip('/')}/{identity}.sqlite"
-    return str(configured)
+    if scheme in ("objects", "store"):
+        return f"objects:{store.url}/control"
+    return f"{configured}{'&' if '?' in rest else '?'}run={identity}"

@@ -1,7 +1,7 @@
 """What is written down about a run when it starts: all that a worker needs to know, as data and names.
 
 A run is a folder in a store: ``run.json`` (this record), ``tiles/`` (intermediates), ``out/`` (outputs that were given
-no place of their own) and, by default, ``control.sqlite``.
+no place of their own) and, by default, the control plane: ``control.sqlite``, or ``control/`` in an object store.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RunRecord:
     bindings: Mapping[str, Any]
     #: Type in which the run computes.
     dtype: np.dtype[Any]
-    #: URL of the control plane; None: ``control.sqlite`` in the run's own folder.
+    #: URL of the control plane; None: in the run's own folder.
     control: str | None
     #: Whether infinities and NaNs in the inputs are an error.
     check_finite: bool
@@ -165,9 +165,7 @@ class RunRecord:
             return f"sqlite:{store.path('control.sqlite')}"
         if store.url.startswith("memory:"):
             return store.url
-        raise ValueError(
-            f"a run at {store.url} needs a control plane that its workers can reach: set `control` in the configuration"
-        )
+        return f"objects:{store.url}/control"
 
 
 @functools.cache
