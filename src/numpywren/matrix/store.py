@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import MemoryStore
 
 from numpywren.errors import StoreError, TileDamagedError, TileMissingError, UnknownSchemeError
@@ -21,10 +27,11 @@ from numpywren.errors import StoreError, TileDamagedError, TileMissingError, Unk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from obstore import PutMode
     from obstore.store import ObjectStore
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Store", "is_transient", "open_store", "same_place", "store_error"]
+__all__ = ["Entry", "Store", "Versioned", "is_transient", "open_store", "same_place", "store_error"]
 
 #: Scheme → "module:function" that makes a store of what follows the colon. Loaded when a URL first needs it.
 _SCHEMES: dict[str, str] = {
@@ -67,6 +74,24 @@ class Entry(NamedTuple):
 
     key: str
     nbytes: int
+    modified_s: float
+
+
+class Versioned(NamedTuple):
+    """The bytes of one object, and which version of it they are.
+
+    Attributes
+    ----------
+    data : Buffer
+        All of its bytes, not to be written to.
+    etag : str
+        Name of this version, for `Store.put_if_match`. Stores make it from the bytes: equal bytes, equal names.
+    modified_s : float
+        When it was written, by the clock of the store: seconds since the epoch, in whole seconds on most.
+    """
+
+    data: Buffer
+    etag: str
     modified_s: float
 
 
@@ -187,6 +212,69 @@ class Store:
     def _payload(self, views: list[memoryview]) -> list[memoryview]:
         return views
 
+    def get_with_etag(self, key: str, at_most: int | None = None) -> Versioned:
+        """All bytes of `key`, with the name of their version and the time at which the store took them in.
+
+        Raises
+        ------
+        TileMissingError, TileDamagedError, StoreError
+            As `get`.
+        """
+        check_key(key)
+        try:
+            found = obstore.get(self.backend, self._path(key))
+            self._check_size(key, found.meta["size"], at_most)
+            return Versioned(found.bytes(), _etag(found.meta["e_tag"]), found.meta["last_modified"].timestamp())
+        except (BaseError, *_MISSING) as error:
+            raise store_error("read", self.url_of(key), error) from error
+
+    def put_if_absent(self, key: str, *buffers: Buffer) -> str | None:
+        """Write `key` unless it exists: of all who try at once, one succeeds.
+
+        The bytes should be no other writer's: after a broken connection the store is asked whether they are there,
+        which then means that this write was the one.
+
+        Returns
+        -------
+        str or None
+            The etag of what was written; None if `key` was there already.
+
+        Raises
+        ------
+        StoreError
+            If the store refuses, or knows no conditional writes.
+        """
+        return self._put_if(key, buffers, "create")
+
+    def put_if_match(self, key: str, data: Buffer, etag: str) -> str | None:
+        """Replace `key` by `data` if it is still the version `etag`: of all who try at once, one succeeds.
+
+        As in `put_if_absent`, the bytes should be no other writer's, and also none that were there before, since
+        an etag tells bytes apart, not writes.
+
+        Returns
+        -------
+        str or None
+            The etag of what was written; None if `key` is another version by now, or is not there.
+
+        Raises
+        ------
+        StoreError
+            If the store refuses, or knows no conditional writes.
+        """
+        return self._put_if(key, (data,), {"e_tag": etag})
+
+    def _put_if(self, key: str, buffers: Iterable[Buffer], mode: PutMode) -> str | None:
+        check_key(key)
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        try:
+            done = obstore.put(self.backend, self._path(key), self._payload(views), mode=mode, use_multipart=False)
+        except (AlreadyExistsError, PreconditionError):
+            return None
+        except (BaseError, OSError) as error:
+            raise store_error("write", self.url_of(key), error) from error
+        return _etag(done["e_tag"])
+
     def delete(self, keys: Iterable[str]) -> None:
         """Delete `keys`; those that do not exist are passed over."""
         paths = [self._path(check_key(key)) for key in keys]
@@ -251,6 +339,12 @@ class Store:
     def clear(self) -> None:
         """Delete everything in this store."""
         self.delete([entry.key for entry in self.entries()])
+
+
+def _etag(found: str | None) -> str:
+    if not found:
+        raise StoreError(errno.ENOTSUP, "the store names no versions (ETag), which conditional writes need")
+    return found
 
 
 class MemoryFiles(Store):
