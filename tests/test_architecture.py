@@ -35,7 +35,8 @@ ROWS = [
     {"lambdapack"},
     {"events", "errors", "config", "version"},
 ]
-BESIDE = {("config", "errors")}
+# The control plane of conditional writes lives in the same stores as the tiles; stores know nothing of control.
+BESIDE = {("config", "errors"), ("control", "matrix")}
 RANK = {part: row for row, parts in enumerate(ROWS) for part in parts}
 # The contract suites and fault injectors are for parts below the job.
 RANK["testing"] = RANK["job"]

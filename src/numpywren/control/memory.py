@@ -10,8 +10,9 @@ import heapq
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 
 from numpywren.control.plane import (
@@ -30,11 +31,11 @@ from numpywren.control.plane import (
     poisoned,
 )
 
-__all__ = ["MemoryPlane", "open_memory"]
+__all__ = ["Entry", "Ledger", "MemoryPlane", "open_memory"]
 
 
 @dataclass(slots=True, eq=False)
-class _Task:
+class Entry:
     """One task that isn't done; done tasks are names in a set."""
 
     name: str
@@ -58,11 +59,11 @@ class _Ready:
     __slots__ = ("_buckets", "_priorities", "count")
 
     def __init__(self) -> None:
-        self._buckets: dict[int, OrderedDict[str, _Task]] = {}
+        self._buckets: dict[int, OrderedDict[str, Entry]] = {}
         self._priorities: list[int] = []
         self.count = 0
 
-    def add(self, task: _Task) -> None:
+    def add(self, task: Entry) -> None:
         bucket = self._buckets.get(task.priority)
         if bucket is None:  # OrderedDict: a plain dict walks over all that was ever taken from its front
             bucket = self._buckets[task.priority] = OrderedDict()
@@ -70,14 +71,18 @@ class _Ready:
         self.count += task.name not in bucket
         bucket[task.name] = task
 
-    def discard(self, task: _Task) -> None:
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them; those of one priority oldest first."""
+        return chain.from_iterable(bucket.values() for bucket in self._buckets.values())
+
+    def discard(self, task: Entry) -> None:
         """Take out; an empty bucket stays until it comes to the top of the heap."""
         bucket = self._buckets.get(task.priority)
         if bucket is not None and bucket.pop(task.name, None) is not None:
             self.count -= 1
 
-    def take(self, limit: int, prefer: Collection[str]) -> list[_Task]:
-        taken: list[_Task] = []
+    def take(self, limit: int, prefer: Collection[str]) -> list[Entry]:
+        taken: list[Entry] = []
         while self._priorities and len(taken) < limit:
             bucket = self._buckets[self._priorities[0]]
             room = limit - len(taken)
@@ -95,16 +100,16 @@ class _Ready:
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
+class Ledger:
     """All that a restored plane holds."""
 
     total: int
     state: RunState
     counted: dict[str, int]  # tile: its readers that are not done
-    tasks: dict[str, _Task] = field(default_factory=dict)
+    tasks: dict[str, Entry] = field(default_factory=dict)
     finished: set[str] = field(default_factory=set)  # done, before the last restore or after it
     ready: _Ready = field(default_factory=_Ready)
-    leases: dict[str, _Task] = field(default_factory=dict)
+    leases: dict[str, Entry] = field(default_factory=dict)
     endings: list[tuple[float, str]] = field(default_factory=list)  # heap; an entry may be stale
     done: int = 0
     repeated: int = 0
@@ -117,17 +122,17 @@ class _Run:
     def held_by(self, name: str, worker: str) -> bool:
         return name in self.leases and self.leases[name].worker == worker
 
-    def lease(self, task: _Task, worker: str, expires: float) -> None:
+    def lease(self, task: Entry, worker: str, expires: float) -> None:
         task.worker, task.expires = worker, expires
         self.leases[task.name] = task
         heapq.heappush(self.endings, (expires, task.name))
 
-    def hand_out(self, task: _Task, worker: str, now: float, lease_s: float) -> Claim:
+    def hand_out(self, task: Entry, worker: str, now: float, lease_s: float) -> Claim:
         task.handed, task.since = task.lost + 1, now
         self.lease(task, worker, now + lease_s)
         return Claim(task.name, task.handed)
 
-    def unlease(self, task: _Task) -> None:
+    def unlease(self, task: Entry) -> None:
         del self.leases[task.name]
         task.worker = None
         self.ready.add(task)
@@ -152,7 +157,7 @@ class _Run:
             outstanding.add(reader.task)
             task = self.tasks.get(reader.task)
             if task is None:
-                task = self.tasks[reader.task] = _Task(reader.task, reader.needs, reader.priority, set())
+                task = self.tasks[reader.task] = Entry(reader.task, reader.needs, reader.priority, set())
             elif not task.waiting:
                 continue
             task.arrived.add(arrival.tile)
@@ -179,7 +184,7 @@ class MemoryPlane(ControlPlane):
         self.url = url
         self.clock = time.monotonic if clock is None else clock
         self._lock = threading.Lock()
-        self._restored: _Run | None = None
+        self._restored: Ledger | None = None
 
     def __repr__(self) -> str:
         return f"MemoryPlane({self.url!r})"
@@ -192,7 +197,7 @@ class MemoryPlane(ControlPlane):
         return other
 
     @property
-    def _run(self) -> _Run:
+    def _run(self) -> Ledger:
         if self._restored is None:
             raise lost(self.url, "no run was restored in it, or it was deleted")
         return self._restored
@@ -200,12 +205,12 @@ class MemoryPlane(ControlPlane):
     def restore(self, tasks: Iterable[TaskState], readers_left: Mapping[str, int], total: int) -> None:
         """Begin a run, or rebuild one; see `ControlPlane.restore`."""
         counted = {tile: left for tile, left in readers_left.items() if left > 0}
-        run = _Run(total, "done" if total <= 0 else "running", counted)
+        run = Ledger(total, "done" if total <= 0 else "running", counted)
         for row in tasks:
             if row.done:
                 run.finished.add(row.task)
             else:
-                run.tasks[row.task] = _Task(row.task, row.needs, row.priority, set(row.arrived))
+                run.tasks[row.task] = Entry(row.task, row.needs, row.priority, set(row.arrived))
         for task in run.tasks.values():
             if not task.waiting:
                 run.ready.add(task)
