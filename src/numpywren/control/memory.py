@@ -50,6 +50,7 @@ class Entry:
 
     @property
     def waiting(self) -> bool:
+        """Whether a tile that it needs has not arrived."""
         return len(self.arrived) < self.needs
 
 
@@ -116,28 +117,34 @@ class Ledger:
     failure: Failure | None = None
 
     def end(self, failure: Failure) -> None:
+        """Stop a run that is running."""
         if self.state == "running":
             self.state, self.failure = failure.state, failure
 
     def held_by(self, name: str, worker: str) -> bool:
+        """Whether a worker has a lease on a task."""
         return name in self.leases and self.leases[name].worker == worker
 
     def lease(self, task: Entry, worker: str, expires: float) -> None:
+        """Give a worker a lease, or prolong it."""
         task.worker, task.expires = worker, expires
         self.leases[task.name] = task
         heapq.heappush(self.endings, (expires, task.name))
 
     def hand_out(self, task: Entry, worker: str, now: float, lease_s: float) -> Claim:
+        """Give a worker a task."""
         task.handed, task.since = task.lost + 1, now
         self.lease(task, worker, now + lease_s)
         return Claim(task.name, task.handed)
 
     def unlease(self, task: Entry) -> None:
+        """Take a task from its holder; it is ready."""
         del self.leases[task.name]
         task.worker = None
         self.ready.add(task)
 
     def take_away_expired(self, now: float) -> None:
+        """Take tasks from those whose leases have expired."""
         while self.endings and self.endings[0][0] <= now:
             task = self.leases.get(heapq.heappop(self.endings)[1])
             if task is None or task.expires > now:  # completed, released or renewed since
