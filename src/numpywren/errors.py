@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BudgetSpentError",
     "ControlPlaneLostError",
     "KernelNotAllowedError",
     "MemoryBoundError",
@@ -14,6 +15,7 @@ __all__ = [
     "RunNotFoundError",
     "StoreError",
     "TaskPoisonedError",
+    "TaskTooLongError",
     "TileDamagedError",
     "TileMissingError",
     "UnknownSchemeError",
@@ -70,6 +72,9 @@ class UnknownSchemeError(NumpywrenError, ValueError):
 class StoreError(NumpywrenError, OSError):
     """A read or write that the store refused; names the URL, the operation and the remedy."""
 
+    #: How often the store itself tried before it gave up; no one need try again where it did.
+    attempts: int = 1
+
 
 class TileMissingError(StoreError, FileNotFoundError):
     """A tile that should exist does not."""
@@ -97,6 +102,14 @@ class RunFailedError(NumpywrenError, RuntimeError):
 
 class TaskPoisonedError(RunFailedError):
     """A task that took its worker down with it each time it was tried."""
+
+
+class TaskTooLongError(RunFailedError):
+    """A task that takes longer than a worker lives; says the tile length that would fit."""
+
+
+class BudgetSpentError(RunFailedError):
+    """A run that cost as many worker-seconds as it may; says how far it came."""
 
 
 class RunCancelledError(NumpywrenError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 from numpywren.control import Arrival, Completion, ControlPlane
 from numpywren.errors import ControlPlaneLostError, StoreError
@@ -16,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: Share of a lease after which it is renewed.
 RENEW_SHARE = 0.3
+#: Seconds that are left of a lease which is to end now: another worker then gets its task as a further attempt.
+AT_ONCE_S = 0.001
 
 
 class Lease:
@@ -55,13 +58,22 @@ class Leases:
         with self._lock:
             return len(self._held)
 
-    def claim(self, limit: int, prefer: Collection[str], free: int) -> list[Lease]:
+    def names(self) -> frozenset[str]:
+        """What is held."""
+        with self._lock:
+            return frozenset(self._held)
+
+    def claim(
+        self, limit: int, prefer: Collection[str], free: int, over: Mapping[str, str] = MappingProxyType({})
+    ) -> list[Lease]:
         """Claim up to `limit` tasks; one that is held already (its lease ran out unnoticed) goes on as it is.
 
         Beyond the first `free`, which can be begun at once, no task is kept that lost a worker before: were this worker
         to fall silent while the task lies here, a second attempt would be counted against it that was none.
         """
-        claims = with_retries(lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer), self._stopped)
+        claims = with_retries(
+            lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer, over), self._stopped
+        )
         with self._lock:
             new = [Lease(claim.task, claim.attempt) for claim in claims if claim.task not in self._held]
             made = [lease for place, lease in enumerate(new) if place < free or lease.attempt == 1]
@@ -94,6 +106,17 @@ class Leases:
         if lease.task not in kept:
             self.drop(lease)
         return lease.task in kept
+
+    def give_up(self, lease: Lease, *, counted: bool) -> None:
+        """Let another do a task that is under way here, at once; as a further attempt if that is to be `counted`."""
+        self.drop(lease)
+        try:
+            if counted:
+                self._plane.renew(self._worker, [lease.task], AT_ONCE_S)
+            else:
+                self._plane.release(self._worker, [lease.task])
+        except (ControlPlaneLostError, StoreError) as error:
+            logger.warning("could not give up task %s; its lease expires: %s", lease.task, error)
 
     def hand_back(self, *, begun: bool) -> None:
         """Release tasks: all, or those that no slot has taken up. What cannot be told now expires by itself."""

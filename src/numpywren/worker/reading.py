@@ -42,6 +42,8 @@ class TileReader:
         Reads under way at once.
     stopped : callable
         Says when to give up.
+    came : callable
+        Told of each tile that was read, and the seconds that it took.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class TileReader:
         finite_inputs: frozenset[str],
         threads: int,
         stopped: Callable[[], bool],
+        came: Callable[[Tile, float], None],
     ) -> None:
         self._space, self._memory, self._listener = space, memory, listener
-        self._finite_inputs, self._stopped = finite_inputs, stopped
+        self._finite_inputs, self._stopped, self._came = finite_inputs, stopped, came
         self._lane = Lane("numpywren-read", threads, _report)
 
     def want(self, tile: Tile, nbytes: int) -> tuple[Future[Array], bool]:
@@ -82,8 +85,10 @@ class TileReader:
         except BaseException as error:  # noqa: BLE001 - whoever waits for the tile gets it
             self._memory.failed(tile, error)
             return
+        seconds = time.perf_counter() - began
         self._memory.arrived(tile, value)
-        self._listener(TileRead(tile.id, value.nbytes, False, time.perf_counter() - began))
+        self._listener(TileRead(tile.id, value.nbytes, False, seconds))
+        self._came(tile, seconds)
 
 
 def _report(error: BaseException) -> None:
@@ -121,6 +126,10 @@ class TaskTiles:
         self._position = {tile: i for i, tile in enumerate(reads)}
         #: When the last tile that had to be waited for arrived.
         self.waited_s = 0.0
+        #: Seconds spent in waiting for tiles.
+        self.stalled_s = 0.0
+        #: Share of the tiles that were fetched, so far.
+        self.share = 0.0
 
     def ahead(self, last: int) -> None:
         """Ask for every tile up to number `last`."""
@@ -135,6 +144,7 @@ class TaskTiles:
     def fetch(self, tile: Tile) -> Array:
         """The tile; waits for it, and asks for those that come next."""
         position = self._position[tile]
+        self.share = max(self.share, (position + 1) / len(self._reads))
         self.ahead(position + self._window)
         for passed in [held for held in self._futures if self._position[held] < position - 1]:
             del self._futures[passed]  # let go, so that memory may be used for others
@@ -143,8 +153,10 @@ class TaskTiles:
             future, _ = self._reader.want(tile, self._nbytes(tile))
         if future.done():
             return future.result()
+        began = time.perf_counter()
         value = future.result()
         self.waited_s = time.perf_counter()
+        self.stalled_s += self.waited_s - began
         return value
 
     def drop(self) -> None:

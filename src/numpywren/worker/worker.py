@@ -11,6 +11,7 @@ import logging
 import math
 import os
 import queue
+import random
 import secrets
 import socket
 import threading
@@ -21,28 +22,37 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from numpywren.control import Arrival, ControlPlane, Reader
+from numpywren.control import Arrival, ControlPlane, Failure, Reader
 from numpywren.errors import ControlPlaneLostError, StoreError, TileDamagedError, TileMissingError
 from numpywren.events import Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.matrix import Binding, Store, TileSpace
+from numpywren.worker.affinity import Affinity
+from numpywren.worker.durations import Durations
 from numpywren.worker.evaluate import evaluate
 from numpywren.worker.failure import failure_of
 from numpywren.worker.lane import Lane
 from numpywren.worker.leases import Lease, Leases
+from numpywren.worker.lifetime import Lifetime, too_long
 from numpywren.worker.memory import TileMemory
+from numpywren.worker.pace import Pace
 from numpywren.worker.reading import TaskTiles, TileReader
 from numpywren.worker.record import RunRecord
 from numpywren.worker.retry import with_retries
 from numpywren.worker.sizing import WINDOW, TaskSizes
+from numpywren.worker.stragglers import Watch, is_late, patience_s, to_take_over
 
 __all__ = ["Settings", "Worker"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks for work when there was none: the first, and the longest.
-POLL_S, POLL_MAX_S = 0.002, 0.1
+#: Seconds after which a worker that has no room for more looks around.
+BUSY_S = 0.1
+#: Share of a slot's time that goes by in waiting for tiles, beyond which tasks are claimed ahead of their time,
+STALLED = 0.1
+#: if so many tasks are ready for each that is running: then nobody else goes short.
+PLENTY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,8 @@ class _Work:
     reads: tuple[Tile, ...]
     promise: int
     tiles: TaskTiles
+    #: When a slot took it up, on the clock of ``time.monotonic``.
+    began: float = 0.0
 
 
 class Worker:
@@ -113,18 +125,22 @@ class Worker:
         self._settings, self._listener = settings, listener
         self._space = TileSpace(bindings, store)
         self._memory = TileMemory(settings.memory)
+        self._affinity = Affinity(dataflow.readers, dataflow.priority, self._memory.holds)
         inputs = frozenset(m.name for m in dataflow.program.matrices if m.role == "input")
         self._counted = frozenset(m.name for m in dataflow.program.matrices if m.role == "temporary")
         self._sizes = TaskSizes(dataflow, bindings, record)
+        # where a request takes its time, more of them are under way at once
+        remote = not store.url.startswith(("file:", "memory:"))
         self._reader = TileReader(
             self._space,
             self._memory,
             listener,
             inputs if record.check_finite else frozenset(),
-            threads=2 * settings.slots,
+            threads=(4 if remote else 2) * settings.slots,
             stopped=self._giving_up,
+            came=self._affinity.read,
         )
-        self._writing = Lane("numpywren-write", max(2, settings.slots), self._lose)
+        self._writing = Lane("numpywren-write", max(2, (4 if remote else 1) * settings.slots), self._lose)
         self._leases = Leases(plane, self.name, settings.lease_s, self._giving_up)
         # a task that became urgent goes before those that were claimed ahead of their time
         self._queue: queue.PriorityQueue[tuple[float, int, _Work | None]] = queue.PriorityQueue()
@@ -135,8 +151,11 @@ class Worker:
         self._stop_reason: str | None = None
         self._lost: BaseException | None = None
         self._enabled: tuple[str, ...] = ()
-        self._slowest: dict[int, float] = {}
-        self._born = time.monotonic()
+        self._under_way: dict[str, _Work] = {}
+        self._stalled, self._plenty = 0.0, False
+        self._durations = Durations()
+        self._lifetime = Lifetime(settings.deadline_s, self._durations)
+        self._watch = Watch()
         self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
     # -- its life ---------------------------------------------------------------------------------------------------
@@ -161,9 +180,14 @@ class Worker:
             threading.Thread(target=self._slot, args=(number,), name=f"numpywren-slot-{number}", daemon=True)
             for number in range(self._settings.slots)
         ]
-        renewal = threading.Thread(target=self._leases.keep, args=(self._lose,), name="numpywren-lease", daemon=True)
+        threads = [threading.Thread(target=self._leases.keep, args=(self._lose,), name="numpywren-lease", daemon=True)]
+        time_is_up: threading.Timer | None = None
+        if (seconds := self._lifetime.settle_in_s()) is not None:
+            time_is_up = threading.Timer(seconds, self._settle)
+            time_is_up.daemon = True
+            threads.append(time_is_up)
         with single_threaded_blas():
-            for thread in (*slots, renewal):
+            for thread in (*slots, *threads):
                 thread.start()
             try:
                 self._dispatch()
@@ -171,6 +195,8 @@ class Worker:
                 self._lose(error)
             finally:
                 self._wind_up(slots)
+                if time_is_up is not None:
+                    time_is_up.cancel()
         self.left = True
         self._listener(WorkerExit(self.name, self._stop_reason or "told"))
         if self._lost is not None:
@@ -213,60 +239,110 @@ class Worker:
 
     def _dispatch(self) -> None:
         """Keep the slots supplied until there is a reason to stop."""
-        pause, idle_since = POLL_S, time.monotonic()
+        pace, idle_since = Pace(), time.monotonic()
         while self._stop_reason is None:
             self._wake.clear()
             waiting = len(self._leases)
             with self._lock:
                 free = self._settings.slots - self._computing - self._queue.qsize()
-            room = free + self._settings.ahead
-            leases = self._leases.claim(room, self._enabled, free) if room > 0 else []
+            room = free + (self._settings.ahead or (self._settings.slots if self._plenty else 0))
+            leases = self._claim(room, free, pace) if room > 0 else []
+            idle_s = 0.0 if waiting or leases else time.monotonic() - idle_since
+            if not leases and self._curious(free, waiting, idle_s, pace):
+                leases = self._look(free, waiting, idle_s)
             for lease in leases:
                 self._take(lease)
             if leases:
-                pause, idle_since = POLL_S, time.monotonic()
-                continue
-            if waiting:
+                pace.reset()
+            if leases or waiting or (idle_s > self._settings.idle_s):
                 idle_since = time.monotonic()
-            elif self._nothing_left(time.monotonic() - idle_since):
-                return
-            if room > 0:
-                pause = min(pause * 2, POLL_MAX_S)
-            self._wake.wait(pause if room > 0 else POLL_MAX_S)
-            if self._past_deadline(0.0):
+            if not leases and self._stop_reason is None:
+                self._wake.wait(pace.next_pause() if room > 0 else BUSY_S)
+            if self._lifetime.is_over():
                 self._end("deadline")
 
-    def _nothing_left(self, idle_s: float) -> bool:
-        """Whether a worker that holds nothing and was given nothing should leave."""
-        state = self._plane.status().state
-        if state != "running":
-            self._end("finished" if state == "done" else "failed")
-        elif idle_s > self._settings.idle_s:
-            self._end("idle")
-        return self._stop_reason is not None
+    def _claim(self, room: int, free: int, pace: Pace) -> list[Lease]:
+        """Claim tasks, rather those that were made ready here or whose tiles are here."""
+        preferred = tuple(dict.fromkeys((*self._enabled, *self._affinity.preferred())))
+        began = time.monotonic()
+        leases = self._leases.claim(room, preferred, free)
+        pace.asked(time.monotonic() - began)
+        return leases
 
     def _take(self, lease: Lease) -> None:
         task = Task.parse(lease.task)
-        if self._past_deadline(self._slowest.get(task.kind, 0.0)):
-            self._end("deadline")
-            return
         reads = self._dataflow.reads(task)
         tiles = TaskTiles(reads, self._sizes.tile_bytes, self._reader, WINDOW, self._listener)
         work = _Work(lease, task, reads, self._sizes.promise(task), tiles)
-        if self._memory.room() >= work.promise:
+        self._affinity.given(task)
+        if self._memory.room() >= work.promise and self._lifetime.fits(task.kind, len(reads), lease.attempt):
             tiles.ahead(WINDOW)
         self._queue.put((self._dataflow.priority(task), next(self._taken), work))
 
-    def _past_deadline(self, needed_s: float) -> bool:
-        limit = self._settings.deadline_s
-        return limit is not None and time.monotonic() - self._born + needed_s > limit
+    # -- looking around ---------------------------------------------------------------------------------------------
+
+    def _curious(self, free: int, waiting: int, idle_s: float, pace: Pace) -> bool:
+        """Whether the status of the run is worth a call to the plane now."""
+        if not waiting and (not pace.settled or idle_s > self._settings.idle_s):
+            return True  # the run may have ended, or this worker's part in it
+        return (free > 0 or self._stalled > STALLED) and pace.look()
+
+    def _look(self, free: int, waiting: int, idle_s: float) -> list[Lease]:
+        """See whether the run has ended, whether there is plenty to do, and whether a task elsewhere is too slow."""
+        status = self._plane.status()
+        self._plenty = self._stalled > STALLED and status.ready >= PLENTY * status.running
+        if free <= 0:
+            return []
+        if not waiting and status.state != "running":
+            self._end("finished" if status.state == "done" else "failed")
+            return []
+        self._watch.see(status.longest)
+        mine = self._leases.names().union(tuple(self._under_way))
+        over = to_take_over(status.longest, mine, self._patience, random.random())  # noqa: S311 - spreads the choice
+        if over:
+            logger.info("taking over %s", over)
+            return self._leases.claim(1, (), 1, over)
+        # who sees that a task is late may be wanted soon; of many, half and half again wait for that
+        stays = random.random() < 0.5 and is_late(status.longest, mine, self._patience)  # noqa: S311
+        if idle_s > self._settings.idle_s and not stays:
+            self._end("idle")
+        return []
+
+    def _patience(self, name: str) -> float:
+        """Seconds for which another may hold a task before this worker does it too."""
+        task = Task.parse(name)
+        usual = self._durations.usual(task.kind, len(self._dataflow.reads(task)))
+        return self._watch.doubled(name) * patience_s(usual, self._durations.longest_of_any())
+
+    # -- the end of its time ----------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """See to it, a moment before its time is up, that others may do what is under way: it may never end here."""
+        self._end("deadline")
+        try:
+            for work in tuple(self._under_way.values()):
+                seconds = time.monotonic() - work.began
+                fate = self._lifetime.fate(seconds, work.lease.attempt)
+                if fate == "too long":
+                    self._plane.stop(self._too_long(work, seconds))
+                self._leases.give_up(work.lease, counted=fate == "again")
+        except Exception as error:  # noqa: BLE001 - this thread has nobody else to tell
+            self._lose(error)
+
+    def _too_long(self, work: _Work, seconds: float) -> Failure:
+        targets = self._dataflow.writes(work.task)
+        length = max(max(self._sizes.full_shape(tile), default=1) for tile in (*targets, *work.reads))
+        # a sum takes as long for each term; of one call no more is known than that it has not ended
+        needed = seconds / work.tiles.share if 0 < work.tiles.share < 1 else 2 * seconds
+        life = self._settings.deadline_s or seconds
+        return too_long(work.task.id, targets[0], length, seconds, life, needed, self.name)
 
     # -- computing --------------------------------------------------------------------------------------------------
 
     def _slot(self, number: int) -> None:
         while (work := self._queue.get()[-1]) is not None:
             # a task that was not begun when a deadline came is handed back
-            if self._stop_reason in (None, "finished") and self._leases.begin(work.lease):
+            if self._stop_reason in (None, "finished") and self._begun(work):
                 with self._lock:
                     self._computing += 1
                 try:
@@ -279,9 +355,21 @@ class Worker:
                     self._wake.set()
             del work
 
+    def _begun(self, work: _Work) -> bool:
+        """Take up a task, if it is still to be done and there is time for it."""
+        if not self._lifetime.fits(work.task.kind, len(work.reads), work.lease.attempt):
+            self._end("deadline")
+            return False
+        if not self._leases.begin(work.lease):
+            return False
+        work.began = time.monotonic()
+        self._under_way[work.task.id] = work
+        return True
+
     def _compute(self, work: _Work, slot: int) -> None:
         began = time.perf_counter()
         if not self._memory.promise(work.promise, self._giving_up):
+            self._under_way.pop(work.task.id, None)
             return
         promised = work.promise
         try:
@@ -294,7 +382,7 @@ class Worker:
                 results = evaluate(node, work.tiles.fetch, len(targets), shape, self._record.dtype)
                 results = tuple(map(self._space.as_stored, targets, results))
             ended = time.perf_counter()
-            self._slowest[work.task.kind] = max(self._slowest.get(work.task.kind, 0.0), ended - began)
+            self._stalled += 0.2 * (work.tiles.stalled_s / max(ended - began, 1e-9) - self._stalled)
             self._listener(TaskDone(work.task.id, slot, began, work.tiles.waited_s, ended))
             work.tiles.drop()
             # what is being written is held twice for a moment: the tile, and its bytes with their checksum
@@ -317,14 +405,17 @@ class Worker:
                 return
             arrivals = []
             for tile, result in zip(targets, results, strict=True):
-                if not known:
-                    self._write(tile, result)
-                readers = tuple(map(self._described, self._dataflow.readers(tile)))
+                seconds = 0.0 if known else self._write(tile, result)
+                tasks = self._dataflow.readers(tile)
+                readers = tuple(map(self._described, tasks))
                 arrivals.append(Arrival(tile.id, readers, counted=tile.matrix in self._counted))
                 if readers and self._space.worth_keeping(tile, result):
                     self._memory.keep(tile, result)
+                    self._affinity.wrote(tile, seconds, tasks)
             reads = [tile.id for tile in work.reads if tile.matrix in self._counted]
             done = self._leases.complete(work.lease, arrivals, reads)
+            if not known:
+                self._durations.add(work.task.kind, len(work.reads), time.monotonic() - work.began)
             with self._lock:
                 self._enabled = done.ready
             self._free(tuple(Tile.parse(name) for name in done.freed), everything=done.finished)
@@ -333,6 +424,7 @@ class Worker:
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
             self._failed(work, error)
         finally:
+            self._under_way.pop(work.task.id, None)
             self._memory.withdraw(promised)
             self._wake.set()
 
@@ -343,10 +435,13 @@ class Worker:
         except (TileMissingError, TileDamagedError):
             return None
 
-    def _write(self, tile: Tile, result: NDArray[Any]) -> None:
+    def _write(self, tile: Tile, result: NDArray[Any]) -> float:
+        """Write a tile; returns the seconds that it took."""
         began = time.perf_counter()
         nbytes = with_retries(lambda: self._space.write(tile, result), self._giving_up)
-        self._listener(TileWritten(tile.id, nbytes, time.perf_counter() - began))
+        seconds = time.perf_counter() - began
+        self._listener(TileWritten(tile.id, nbytes, seconds))
+        return seconds
 
     def _free(self, tiles: tuple[Tile, ...], *, everything: bool) -> None:
         """Delete intermediates that nobody will read; what cannot be deleted is in nobody's way."""
@@ -365,6 +460,7 @@ class Worker:
 
     def _failed(self, work: _Work, error: BaseException) -> None:
         """End the run for this failure, unless it is not the task's, or the task was no longer ours to do."""
+        self._under_way.pop(work.task.id, None)
         try:
             if isinstance(error, ControlPlaneLostError):
                 self._lose(error)

@@ -1,0 +1,63 @@
+"""When a worker without work asks again: soon at first, then rarely, and more rarely where asking is dear."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+__all__ = ["Pace"]
+
+#: Seconds between two claims that gave nothing: the first, and the longest on a plane that answers at once.
+POLL_S, POLL_MAX_S = 0.002, 0.1
+#: The longest where a call takes long, because it crosses a network or is paid for.
+POLL_DEAR_S = 1.0
+#: Share of its time that an idle worker may keep the plane busy with claims.
+SHARE = 0.05
+#: Seconds between two looks at the status of the run; each is drawn from half to one and a half times as much.
+LOOK_S = 1.0
+
+
+class Pace:
+    """Pauses of one worker.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds, never going back.
+    chance : callable
+        A number in [0, 1), so that many workers do not look at the same moment.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._clock, self._chance = clock, chance
+        self._pause, self._most = POLL_S, POLL_MAX_S
+        self._look_at = 0.0
+
+    def reset(self) -> None:
+        """There was work: ask soon when there is none again."""
+        self._pause = POLL_S
+
+    def asked(self, seconds: float) -> None:
+        """A claim took so long."""
+        self._most = max(min(seconds / SHARE, POLL_DEAR_S), POLL_MAX_S)
+
+    def next_pause(self) -> float:
+        """Seconds to wait after a claim that gave nothing; longer each time."""
+        self._pause = min(self._pause * 2, self._most)
+        return self._pause
+
+    @property
+    def settled(self) -> bool:
+        """Whether there has been nothing for a while."""
+        return self._pause >= self._most
+
+    def look(self) -> bool:
+        """Whether to look at the status of the run now; the next look is then some time away."""
+        now = self._clock()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_S * (0.5 + self._chance())
+        return True
