@@ -7,12 +7,20 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``control``             URL of the control plane; default: inside each run, as one SQLite file, or as objects
 ``backend``             ``local`` (in this process) or ``processes``
 ``workers.max``         how many workers to start; default: 1 for ``local``, 2 for ``processes``
+``workers.min``         how many workers to keep while a run is running; default: 1
+``workers.factor``      slots to have for each task that can be computed: less costs less and takes longer
+``workers.budget``      worker-seconds that a run may cost in all; default: no limit
 ``worker.slots``        tasks computed at once in a worker; default: the cores, shared by the workers
 ``worker.memory``       bound on a worker's tiles, as in ``"2GiB"``; default: half the memory, shared
 ``worker.lease``        seconds after which a silent worker's tasks are handed to another
 ``worker.idle``         seconds without work after which a worker leaves
 ``worker.deadline``     seconds that a worker may live; default: no limit
 ``array.chunks``        tile length, or ``auto``
+``s3.endpoint``         URL of a store that speaks like S3; default: AWS, or as AWS_ENDPOINT_URL says
+``s3.region``           region of the buckets; default: as AWS_REGION or the profile says
+``gs.endpoint``         URL of a store that speaks like Google's; default: Google
+``az.account``          storage account of ``az:`` URLs; default: as AZURE_STORAGE_ACCOUNT_NAME says
+``az.endpoint``         URL of a store that speaks like Azure's; default: Azure
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
 ``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
 ======================  ================================================================================
@@ -44,9 +52,12 @@ DEFAULTS: dict[str, Any] = {
     "store": None,
     "control": None,
     "backend": "local",
-    "workers": {"max": None},
+    "workers": {"max": None, "min": 1, "factor": 1.0, "budget": None},
     "worker": {"slots": None, "memory": None, "lease": 10.0, "idle": 2.0, "deadline": None},
     "array": {"chunks": "auto"},
+    "s3": {"endpoint": None, "region": None},
+    "gs": {"endpoint": None},
+    "az": {"account": None, "endpoint": None},
     "kernels": {"modules": []},
     "progress": "auto",
 }

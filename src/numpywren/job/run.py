@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from numpywren.autoscaler import workers_wanted
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
@@ -18,7 +17,8 @@ from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
 from numpywren.job.request import Returned
 from numpywren.job.resume import remainder
-from numpywren.job.workers import worker_options, workers_max
+from numpywren.job.scaling import Scaler, budget_spent
+from numpywren.job.workers import limits, worker_options
 from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_dims, reshape
 from numpywren.worker import RunRecord, check_fits
@@ -49,6 +49,7 @@ class Run:
         self._record, self._store, self._modules = record, store, modules
         self._keep = keep  # arrays that must live while the run reads them
         self._backend: Backend | None = None
+        self._scaler: Scaler | None = None
         self._plane: ControlPlane | None = None
 
     def __repr__(self) -> str:
@@ -185,9 +186,10 @@ class Run:
         """Start the first worker on a backend that was made for this run."""
         self._stop_workers()
         self._backend = backend
+        self._scaler = Scaler(backend, self._dataflow(), limits())
         status = self.status()
         if status.state == "running":
-            backend.start(self._wanted(status, 0))
+            self._scaler.start(max(self._scaler.missing(status), 1))  # those seen at work may be dead
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -212,21 +214,17 @@ class Run:
             self._stop_workers()
             raise ControlPlaneLostError(f"{error}; `numpywren resume {self.url}` carries on") from error
 
-    def _wanted(self, status: Status, alive: int) -> int:
-        slots = 1 if self._backend is None else int(self._backend.options["slots"])
-        return workers_wanted(
-            ready=status.ready, running=status.running, alive=alive, slots=slots, ceiling=workers_max()
-        )
-
     def _tend(self, status: Status, troubles: _Troubles, look_s: float) -> None:
         """Start workers where there is work for them; notice when they cannot live, or nobody is there."""
-        if self._backend is None:
+        if self._backend is None or self._scaler is None:
             if troubles.nobody_s(status) > STALLED_S:
                 raise RunFailedError(f"nobody has worked on {self!r} for {STALLED_S:.0f} s; resume() carries on")
             time.sleep(look_s)
             return
-        alive = self._backend.alive()
-        missing = self._wanted(status, alive) - alive
+        missing = self._scaler.missing(status)
+        if self._scaler.broke:
+            self._control().stop(budget_spent(status, self._scaler.limits))
+            return
         if missing:
             trouble = self._backend.trouble()
             if troubles.repeated(status, trouble):
@@ -234,7 +232,7 @@ class Run:
                     f"workers of {self!r} leave without doing anything: {trouble}; "
                     f"`numpywren resume {self.url}` carries on once that is mended"
                 )
-            self._backend.start(missing)
+            self._scaler.start(missing)
         self._backend.wait(look_s)
 
     def _quiet(self, status: Status | None) -> None:

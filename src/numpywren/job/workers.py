@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from numpywren.autoscaler import Limits
 from numpywren.config import memory_setting, names_setting, number_setting, setting
 
-__all__ = ["cores", "slots_in_all", "worker_options", "workers_max"]
+__all__ = ["cores", "limits", "slots_in_all", "worker_options", "workers_max"]
 
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
@@ -27,6 +28,17 @@ def workers_max() -> int:
     if setting("workers.max") is None:
         return 1 if setting("backend") == "local" else PROCESSES
     return int(number_setting("workers.max", least=1))
+
+
+def limits() -> Limits:
+    """What the configuration allows the autoscaler."""
+    budget = setting("workers.budget")
+    return Limits(
+        factor=number_setting("workers.factor", least=1e-3),
+        floor=int(number_setting("workers.min", least=1)),
+        ceiling=workers_max(),
+        budget_s=None if budget is None else number_setting("workers.budget"),
+    )
 
 
 def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
