@@ -14,6 +14,7 @@ from typing import TypeAlias
 __all__ = [
     "Event",
     "Listener",
+    "StoreRetried",
     "TaskDone",
     "TileRead",
     "TileWritten",
@@ -67,6 +68,19 @@ class TilesFreed:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRetried:
+    """A request to a store failed and will be sent again."""
+
+    #: What was asked: ``read``, ``write``, ``list``, ``delete``, …
+    operation: str
+    url: str
+    #: How often it was tried.
+    attempt: int
+    #: What the store said, without secrets.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerExit:
     """A worker left."""
 
@@ -75,7 +89,7 @@ class WorkerExit:
     reason: str
 
 
-Event: TypeAlias = TaskDone | TileRead | TileWritten | TilesFreed | WorkerExit
+Event: TypeAlias = TaskDone | TileRead | TileWritten | TilesFreed | StoreRetried | WorkerExit
 Listener: TypeAlias = Callable[[Event], None]
 
 logger = logging.getLogger(__name__)

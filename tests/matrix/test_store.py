@@ -181,7 +181,7 @@ def test_links_are_followed(tmp_path):
 
 
 def test_unknown_schemes_are_refused_with_those_known():
-    with pytest.raises(UnknownSchemeError, match=r"'gopher'.*file:, memory:"):
+    with pytest.raises(UnknownSchemeError, match=r"'gopher'.*file:, gs:, memory:"):
         open_store("gopher://example/x")
 
 

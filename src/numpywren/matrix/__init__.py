@@ -22,8 +22,8 @@ from numpywren.matrix.space import TileSpace as TileSpace
 from numpywren.matrix.standard import install_namespace as install_namespace
 from numpywren.matrix.store import Entry as Entry
 from numpywren.matrix.store import Store as Store
-from numpywren.matrix.store import is_transient as is_transient
 from numpywren.matrix.store import open_store as open_store
+from numpywren.matrix.store_errors import is_transient as is_transient
 from numpywren.matrix.views import broadcast_to as broadcast_to
 from numpywren.matrix.views import grouped as grouped
 from numpywren.matrix.views import normal_axes as normal_axes

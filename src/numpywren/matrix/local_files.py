@@ -17,7 +17,8 @@ from urllib.parse import quote, unquote
 from obstore.store import LocalStore
 
 from numpywren.errors import StoreError, TileDamagedError
-from numpywren.matrix.store import Store, Versioned, check_key, store_error
+from numpywren.matrix.store import Store, Versioned, check_key
+from numpywren.matrix.store_errors import store_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

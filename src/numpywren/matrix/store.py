@@ -9,51 +9,37 @@ import threading
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore
 
-from numpywren.errors import StoreError, TileDamagedError, TileMissingError, UnknownSchemeError
+from numpywren.errors import NumpywrenError, StoreError, TileDamagedError, UnknownSchemeError
+from numpywren.matrix.store_errors import MISSING, scrubbed, store_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from obstore import PutMode
     from obstore.store import ObjectStore
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Store", "Versioned", "is_transient", "open_store", "same_place", "store_error"]
+__all__ = ["Entry", "Store", "Versioned", "open_store", "same_place"]
 
 #: Scheme → "module:function" that makes a store of what follows the colon. Loaded when a URL first needs it.
 _SCHEMES: dict[str, str] = {
+    "az": "numpywren.matrix.cloud:open_az",
     "file": "numpywren.matrix.local_files:open_file",
+    "gs": "numpywren.matrix.cloud:open_gs",
     "memory": "numpywren.matrix.store:open_memory",
+    "s3": "numpywren.matrix.cloud:open_s3",
 }
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
-_MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
-_REMEDIES: dict[int, str] = {
-    errno.ENOSPC: "the disk is full: free some space, or set `store` in the configuration to a place with more",
-    errno.EDQUOT: "the quota is used up: free some space, or set `store` in the configuration to another place",
-    errno.EFBIG: "the file would be larger than is allowed here: use smaller chunks, or raise the limit",
-    errno.EACCES: "grant this user access to that place, or choose another",
-    errno.EPERM: "grant this user access to that place, or choose another",
-    errno.EROFS: "the file system is read-only: choose another place",
-    errno.ENOTDIR: "a part of the path is a file: choose another place",
-    errno.EEXIST: "a part of the path is a file: choose another place",
-    errno.ENAMETOOLONG: "choose a shorter path",
-}
 
+T = TypeVar("T")
 
 #: The process in which a backend was first asked something.
 _asked_by: int | None = None
@@ -156,6 +142,15 @@ class Store:
         """Where `key` lies in the backend."""
         return f"{self.prefix}/{key}" if self.prefix else key
 
+    def _ask(self, operation: str, url: str, call: Callable[[], T]) -> T:
+        """Have the backend do something; what it raises becomes our error."""
+        try:
+            return call()
+        except NumpywrenError:
+            raise
+        except (BaseError, OSError) as error:
+            raise store_error(operation, url, error) from error
+
     def get(self, key: str, at_most: int | None = None) -> Buffer:
         """All bytes of `key`, not to be written to.
 
@@ -174,13 +169,50 @@ class Store:
         StoreError
             If the store refuses.
         """
-        check_key(key)
-        try:
-            found = obstore.get(self.backend, self._path(key))
-            self._check_size(key, found.meta["size"], at_most)
-            return found.bytes()
-        except (BaseError, *_MISSING) as error:
-            raise store_error("read", self.url_of(key), error) from error
+        return self._get(key, at_most)[0]
+
+    def get_range(self, key: str, start: int | None, length: int) -> Buffer:
+        """Bytes of `key` from `start`, at most `length`; the last `length` if `start` is None.
+
+        Raises
+        ------
+        TileMissingError, StoreError
+            As `get`.
+        """
+        if not length:
+            return b""
+        part: Any = {"suffix": length} if start is None else (start, start + length)
+        return self._get(key, length, {"range": part})[0]
+
+    def _get(self, key: str, at_most: int | None, options: Any = None) -> tuple[Buffer, Mapping[str, Any]]:
+        path = self._path(check_key(key))
+
+        def ask() -> tuple[Buffer, Mapping[str, Any]]:
+            found = obstore.get(self.backend, path, options=options)
+            first, end = found.range
+            self._check_size(key, end - first, at_most)
+            return found.bytes(), found.meta
+
+        return self._ask("read", self.url_of(key), ask)
+
+    def get_decoded(self, key: str, decode: Callable[[Buffer], T], at_most: int | None = None) -> T:
+        """What `decode` makes of the bytes of `key`.
+
+        Parameters
+        ----------
+        key : str
+        decode : callable
+            Raises `TileDamagedError` for bytes that cannot be right. Where they came over a network, they are then
+            asked for again: the damage may be the network's.
+        at_most : int, optional
+            As in `get`.
+
+        Raises
+        ------
+        TileMissingError, TileDamagedError, StoreError
+            As `get` and `decode`.
+        """
+        return decode(self.get(key, at_most))
 
     def _check_size(self, key: str, nbytes: int, at_most: int | None) -> None:
         if at_most is not None and nbytes > at_most:
@@ -200,13 +232,13 @@ class Store:
         StoreError
             If the store refuses; it names the URL and the remedy.
         """
-        check_key(key)
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
-        try:
-            # One request whatever the size: a multipart upload takes nine for a tile.
-            obstore.put(self.backend, self._path(key), self._payload(views), use_multipart=False)
-        except (BaseError, OSError) as error:
-            raise store_error("write", self.url_of(key), error) from error
+        path, views = self._path(check_key(key)), _views(buffers)
+        # One request whatever the size: a multipart upload takes nine for a tile.
+        self._ask(
+            "write",
+            self.url_of(key),
+            lambda: obstore.put(self.backend, path, self._payload(views), use_multipart=False),
+        )
         return sum(view.nbytes for view in views)
 
     def _payload(self, views: list[memoryview]) -> list[memoryview]:
@@ -220,19 +252,14 @@ class Store:
         TileMissingError, TileDamagedError, StoreError
             As `get`.
         """
-        check_key(key)
-        try:
-            found = obstore.get(self.backend, self._path(key))
-            self._check_size(key, found.meta["size"], at_most)
-            return Versioned(found.bytes(), _etag(found.meta["e_tag"]), found.meta["last_modified"].timestamp())
-        except (BaseError, *_MISSING) as error:
-            raise store_error("read", self.url_of(key), error) from error
+        data, meta = self._get(key, at_most)
+        return Versioned(data, self._etag(meta), meta["last_modified"].timestamp())
 
     def put_if_absent(self, key: str, *buffers: Buffer) -> str | None:
         """Write `key` unless it exists: of all who try at once, one succeeds.
 
         The bytes should be no other writer's: after a broken connection the store is asked whether they are there,
-        which then means that this write was the one.
+        which then means that this write was the one. None may then also mean that it was, and was replaced since.
 
         Returns
         -------
@@ -262,49 +289,57 @@ class Store:
         StoreError
             If the store refuses, or knows no conditional writes.
         """
-        return self._put_if(key, (data,), {"e_tag": etag})
+        return self._put_if(key, (data,), self._if_still(etag))
 
     def _put_if(self, key: str, buffers: Iterable[Buffer], mode: PutMode) -> str | None:
-        check_key(key)
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        return self._ask("write", self.url_of(key), lambda: self._try_put_if(key, buffers, mode))
+
+    def _try_put_if(self, key: str, buffers: Iterable[Buffer], mode: PutMode) -> str | None:
+        path, payload = self._path(check_key(key)), self._payload(_views(buffers))
         try:
-            done = obstore.put(self.backend, self._path(key), self._payload(views), mode=mode, use_multipart=False)
+            return self._etag(obstore.put(self.backend, path, payload, mode=mode, use_multipart=False))
         except (AlreadyExistsError, PreconditionError):
             return None
-        except (BaseError, OSError) as error:
-            raise store_error("write", self.url_of(key), error) from error
-        return _etag(done["e_tag"])
+
+    def _etag(self, meta: Mapping[str, Any]) -> str:
+        """Name of a version, from what the store says about an object."""
+        if not meta["e_tag"]:
+            raise StoreError(errno.ENOTSUP, f"{self.url} names no versions (ETag), which conditional writes need")
+        return str(meta["e_tag"])
+
+    def _if_still(self, etag: str) -> PutMode:
+        """The condition that an object still is a version."""
+        return {"e_tag": etag}
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete `keys`; those that do not exist are passed over."""
         paths = [self._path(check_key(key)) for key in keys]
-        try:
-            if paths:
-                obstore.delete(self.backend, paths)
-        except _MISSING:
-            for path in paths:
-                self._delete_one(path)
-        except (BaseError, OSError) as error:
-            raise store_error("delete", self.url, error) from error
+        if paths:
+            self._ask("delete", self.url, lambda: self._delete(paths))
 
-    def _delete_one(self, path: str) -> None:
+    def _delete(self, paths: list[str]) -> None:
         try:
-            obstore.delete(self.backend, path)
-        except _MISSING:
-            pass
-        except (BaseError, OSError) as error:
-            raise store_error("delete", self.url, error) from error
+            obstore.delete(self.backend, paths)
+        except MISSING:  # some stores stop at what is not there
+            for path in paths:
+                try:
+                    obstore.delete(self.backend, path)
+                except MISSING:
+                    continue
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Objects whose keys lie under the folder `prefix`, at any depth, in no order."""
         prefix = prefix.strip("/")
         path = self._path(check_key(prefix)) if prefix else self.prefix
         skip = len(self.prefix) + 1 if self.prefix else 0
+        for found in self._listed(path):
+            yield Entry(found["path"][skip:], found["size"], found["last_modified"].timestamp())
+
+    def _listed(self, path: str) -> Iterator[Mapping[str, Any]]:
         try:
             for batch in obstore.list(self.backend, path or None, chunk_size=1000):
-                for found in batch:
-                    yield Entry(found["path"][skip:], found["size"], found["last_modified"].timestamp())
-        except _MISSING:
+                yield from batch
+        except MISSING:
             return
         except (BaseError, OSError) as error:
             raise store_error("list", self.url, error) from error
@@ -315,14 +350,16 @@ class Store:
 
     def exists(self, key: str) -> bool:
         """Whether `key` holds bytes."""
-        check_key(key)
-        try:
-            obstore.head(self.backend, self._path(key))
-        except _MISSING:
-            return False
-        except (BaseError, OSError) as error:
-            raise store_error("look at", self.url_of(key), error) from error
-        return True
+        path = self._path(check_key(key))
+
+        def look() -> bool:
+            try:
+                obstore.head(self.backend, path)
+            except MISSING:
+                return False
+            return True
+
+        return self._ask("look at", self.url_of(key), look)
 
     def prune(self) -> None:
         """Remove what deleted keys leave behind: empty folders, and files that were never completed."""
@@ -341,10 +378,8 @@ class Store:
         self.delete([entry.key for entry in self.entries()])
 
 
-def _etag(found: str | None) -> str:
-    if not found:
-        raise StoreError(errno.ENOTSUP, "the store names no versions (ETag), which conditional writes need")
-    return found
+def _views(buffers: Iterable[Buffer]) -> list[memoryview]:
+    return [memoryview(buffer).cast("B") for buffer in buffers]
 
 
 class MemoryFiles(Store):
@@ -398,7 +433,7 @@ def open_store(url: str | Path) -> Store:
     if scheme not in _SCHEMES:
         known = ", ".join(f"{known}:" for known in sorted(_SCHEMES))
         raise UnknownSchemeError(
-            f"nothing here serves the scheme {scheme!r} of {url!r}; known are {known} "
+            f"nothing here serves the scheme {scheme!r} of {scrubbed(url)!r}; known are {known} "
             f"(a path that has a colon in its first part is written with ./ in front)"
         )
     return _opener(scheme)(url[match.end() :])
@@ -427,23 +462,3 @@ def check_key(key: str) -> str:
     if any(part in ("", ".", "..") for part in key.split("/")) or "\\" in key or "\0" in key:
         raise ValueError(f"{key!r} is no key; keys are relative paths without empty, '.' or '..' parts")
     return key
-
-
-def store_error(operation: str, url: str, error: BaseException) -> StoreError:
-    """Our exception for what a store raised while doing `operation` at `url`."""
-    if isinstance(error, _MISSING):
-        return TileMissingError(errno.ENOENT, f"could not {operation} {url}: there is nothing there")
-    reason = str(error).partition("\n")[0].strip()
-    code = getattr(error, "errno", None) or 0
-    found = _OS_ERROR.search(str(error))
-    if found:
-        code = int(found[1])
-    elif isinstance(error, PermissionDeniedError | UnauthenticatedError):
-        code = errno.EACCES
-    remedy = _REMEDIES.get(code, "see whether that place can be reached, and try again")
-    return StoreError(code or errno.EIO, f"could not {operation} {url}: {reason}; {remedy}")
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether the same read or write may succeed if it is tried again."""
-    return isinstance(error, StoreError) and not isinstance(error, TileMissingError) and error.errno not in _REMEDIES
