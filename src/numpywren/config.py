@@ -21,6 +21,9 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``gs.endpoint``         URL of a store that speaks like Google's; default: Google
 ``az.account``          storage account of ``az:`` URLs; default: as AZURE_STORAGE_ACCOUNT_NAME says
 ``az.endpoint``         URL of a store that speaks like Azure's; default: Azure
+``redis.username``      who logs in to a control plane in Redis; default: nobody, or the server's default user
+``redis.password``      their password; best given as NUMPYWREN_REDIS__PASSWORD, never in a URL
+``redis.ca``            file of the authority that signed the server's certificate; default: those of the system
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
 ``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
 ======================  ================================================================================
@@ -58,6 +61,7 @@ DEFAULTS: dict[str, Any] = {
     "s3": {"endpoint": None, "region": None},
     "gs": {"endpoint": None},
     "az": {"account": None, "endpoint": None},
+    "redis": {"username": None, "password": None, "ca": None},
     "kernels": {"modules": []},
     "progress": "auto",
 }

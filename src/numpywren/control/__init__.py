@@ -42,6 +42,9 @@ __all__ = [
 #: Scheme of a URL: who opens it, ``opener(url, clock)``; imported when first used, so that extras stay optional.
 SCHEMES: dict[str, str] = {
     "memory": "numpywren.control.memory:open_memory",
+    "objects": "numpywren.control.objects:ObjectsPlane",
+    "redis": "numpywren.control.redis:RedisPlane",
+    "rediss": "numpywren.control.redis:RedisPlane",
     "sqlite": "numpywren.control.sqlite:SqlitePlane",
 }
 
