@@ -1,0 +1,56 @@
+"""When a worker whose slots are in part without work is one too many.
+
+Work that becomes less is spread thinly over all workers, so that none is ever idle as a whole; then some are to leave,
+and the others do what they leave. Nobody tells them who: each throws dice.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+from numpywren.control import Status
+
+__all__ = ["HEADROOM", "Surplus", "surplus"]
+
+#: Share of the slots of those who stay that may be busy, so that none is missed a moment later.
+HEADROOM = 0.75
+
+
+def surplus(status: Status, slots: int) -> int:
+    """How many of the workers that hold tasks the others could do without, each having so many slots."""
+    if status.ready:
+        return 0
+    return max(status.workers - max(math.ceil(status.running / (HEADROOM * slots)), 1), 0)
+
+
+class Surplus:
+    """Whether one worker is to leave.
+
+    Parameters
+    ----------
+    slots : int
+        Tasks that it, and so the others, compute at once.
+    patience_s : float
+        Seconds for which there must have been too many.
+    dice : random.Random
+        Who leaves.
+    """
+
+    def __init__(self, slots: int, patience_s: float, dice: random.Random) -> None:
+        self._slots, self._patience_s, self._dice = slots, patience_s, dice
+        self._since: float | None = None
+
+    def leaves(self, status: Status, now: float) -> bool:
+        """Whether to leave, from a look at the run `now` (seconds); after each time it would have been patient anew."""
+        many = surplus(status, self._slots)
+        if not many:
+            self._since = None
+            return False
+        if self._since is None:
+            # not all at the same time
+            self._since = now + self._patience_s * self._dice.uniform(-0.5, 0.5)
+        if now - self._since < self._patience_s:
+            return False
+        self._since = None
+        return self._dice.random() < many / status.workers
