@@ -14,8 +14,8 @@ POLL_S, POLL_MAX_S = 0.002, 0.1
 POLL_DEAR_S = 1.0
 #: Share of its time that an idle worker may keep the plane busy with claims.
 SHARE = 0.05
-#: Seconds between two looks at the status of the run; each is drawn from half to one and a half times as much.
-LOOK_S = 1.0
+#: Seconds between two looks at the status of the run, at least and at most; up to half of it is added by chance.
+LOOK_S, LOOK_MAX_S = 0.3, 5.0
 
 
 class Pace:
@@ -59,5 +59,9 @@ class Pace:
         now = self._clock()
         if now < self._look_at:
             return False
-        self._look_at = now + LOOK_S * (0.5 + self._chance())
+        self.look_in(LOOK_S)
         return True
+
+    def look_in(self, seconds: float) -> None:
+        """Put off the next look: before, nothing is expected that would matter."""
+        self._look_at = self._clock() + min(max(seconds, LOOK_S), LOOK_MAX_S) * (1.0 + 0.5 * self._chance())

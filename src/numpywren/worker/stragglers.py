@@ -8,12 +8,13 @@ that have been held longest, and takes over one that has been held several times
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from numpywren.control import Held
 from numpywren.worker.durations import Usual
 
-__all__ = ["Watch", "is_late", "patience_s", "to_take_over"]
+__all__ = ["Watch", "due_in_s", "is_late", "patience_s", "to_take_over"]
 
 #: How many times longer than usual a task may be held before it is taken over,
 FACTOR = 3.0
@@ -52,6 +53,11 @@ def patience_s(usual: Usual | None, longest_of_any: float) -> float:
 def is_late(longest: Iterable[Held], mine: Collection[str], patience: Callable[[str], float]) -> bool:
     """Whether another worker holds a task that may have to be taken over soon."""
     return any(held.task not in mine and held.seconds > LATE * patience(held.task) for held in longest)
+
+
+def due_in_s(longest: Iterable[Held], mine: Collection[str], patience: Callable[[str], float]) -> float:
+    """Seconds until the first of these leases will have been held too long; infinity if there is none."""
+    return min((patience(held.task) - held.seconds for held in longest if held.task not in mine), default=math.inf)
 
 
 def to_take_over(

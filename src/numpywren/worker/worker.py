@@ -41,7 +41,8 @@ from numpywren.worker.reading import TaskTiles, TileReader
 from numpywren.worker.record import RunRecord
 from numpywren.worker.retry import with_retries
 from numpywren.worker.sizing import WINDOW, TaskSizes
-from numpywren.worker.stragglers import Watch, is_late, patience_s, to_take_over
+from numpywren.worker.stragglers import Watch, due_in_s, is_late, patience_s, to_take_over
+from numpywren.worker.surplus import Surplus
 
 __all__ = ["Settings", "Worker"]
 
@@ -153,8 +154,10 @@ class Worker:
         self._enabled: tuple[str, ...] = ()
         self._under_way: dict[str, _Work] = {}
         self._stalled, self._plenty = 0.0, False
+        self._humble_until = 0.0
         self._durations = Durations()
         self._lifetime = Lifetime(settings.deadline_s, self._durations)
+        self._surplus = Surplus(settings.slots, settings.idle_s, random.Random())  # noqa: S311 - spreads the choice
         self._watch = Watch()
         self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
@@ -246,10 +249,12 @@ class Worker:
             with self._lock:
                 free = self._settings.slots - self._computing - self._queue.qsize()
             room = free + (self._settings.ahead or (self._settings.slots if self._plenty else 0))
+            if time.monotonic() < self._humble_until:
+                room = 0
             leases = self._claim(room, free, pace) if room > 0 else []
             idle_s = 0.0 if waiting or leases else time.monotonic() - idle_since
             if not leases and self._curious(free, waiting, idle_s, pace):
-                leases = self._look(free, waiting, idle_s)
+                leases = self._look(free, waiting, idle_s, pace)
             for lease in leases:
                 self._take(lease)
             if leases:
@@ -287,7 +292,7 @@ class Worker:
             return True  # the run may have ended, or this worker's part in it
         return (free > 0 or self._stalled > STALLED) and pace.look()
 
-    def _look(self, free: int, waiting: int, idle_s: float) -> list[Lease]:
+    def _look(self, free: int, waiting: int, idle_s: float, pace: Pace) -> list[Lease]:
         """See whether the run has ended, whether there is plenty to do, and whether a task elsewhere is too slow."""
         status = self._plane.status()
         self._plenty = self._stalled > STALLED and status.ready >= PLENTY * status.running
@@ -301,10 +306,14 @@ class Worker:
         over = to_take_over(status.longest, mine, self._patience, random.random())  # noqa: S311 - spreads the choice
         if over:
             logger.info("taking over %s", over)
+            pace.look_in(0.0)
             return self._leases.claim(1, (), 1, over)
+        pace.look_in(due_in_s(status.longest, mine, self._patience))
         # who sees that a task is late may be wanted soon; of many, half and half again wait for that
         stays = random.random() < 0.5 and is_late(status.longest, mine, self._patience)  # noqa: S311
-        if idle_s > self._settings.idle_s and not stays:
+        if idle_s > self._settings.idle_s and not stays and status.workers:  # somebody has to be there
+            self._end("idle")
+        elif waiting and self._surplus.leaves(status, time.monotonic()):
             self._end("idle")
         return []
 
@@ -414,8 +423,11 @@ class Worker:
                     self._affinity.wrote(tile, seconds, tasks)
             reads = [tile.id for tile in work.reads if tile.matrix in self._counted]
             done = self._leases.complete(work.lease, arrivals, reads)
-            if not known:
-                self._durations.add(work.task.kind, len(work.reads), time.monotonic() - work.began)
+            seconds = time.monotonic() - work.began
+            if done.first and not known:
+                self._durations.add(work.task.kind, len(work.reads), seconds)
+            elif not done.first:  # who was overtaken is slow: the next tasks are better left to others
+                self._humble_until = time.monotonic() + seconds
             with self._lock:
                 self._enabled = done.ready
             self._free(tuple(Tile.parse(name) for name in done.freed), everything=done.finished)
