@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from typing_extensions import Buffer
+
     from numpywren.matrix.scratch import Scratch
     from numpywren.matrix.store import Store
 
@@ -134,13 +136,18 @@ class StoredChunks(Source):
         key = chunk_key(index)
         named = f"{name or 'the tile'} at {self.store.url_of(key)}"
         shape = self.tile_shape(index)
+
+        def decode(data: Buffer) -> np.ndarray:
+            return decode_chunk(data, self.layout.chunks, shape, self.layout.dtype, named)
+
         try:
-            data = self.store.get(key, at_most=self.chunk_bytes)
+            return self.store.get_decoded(key, decode, at_most=self.chunk_bytes)
         except TileMissingError:
             return None
         except TileDamagedError as error:
+            if named in str(error):
+                raise
             raise damaged(named, str(error)) from error
-        return decode_chunk(data, self.layout.chunks, shape, self.layout.dtype, named)
 
     def write_tile(self, index: tuple[int, ...], value: np.ndarray) -> int:
         """Store one tile, whatever its numbers; returns the bytes written."""

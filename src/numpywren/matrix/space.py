@@ -170,10 +170,9 @@ class TileSpace:
         key = _blob_key(tile)
         url = self._scratch.url_of(key)
         try:
-            data = self._scratch.get(key)
+            return self._scratch.get_decoded(key, lambda data: decode_npy(data, f"{_shown(tile)} at {url}"))
         except TileMissingError as error:
             raise _missing(tile, url, error) from error
-        return decode_npy(data, f"{_shown(tile)} at {url}")
 
     def write(self, tile: Tile, value: np.ndarray) -> int:
         """Store a tile in one atomic write, zeros too; returns the bytes written.

@@ -35,6 +35,7 @@ _SCHEMES: dict[str, str] = {
     "gs": "numpywren.matrix.cloud:open_gs",
     "memory": "numpywren.matrix.store:open_memory",
     "s3": "numpywren.matrix.cloud:open_s3",
+    "slow": "numpywren.testing.slow_store:open_slow",
 }
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
@@ -313,9 +314,11 @@ class Store:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete `keys`; those that do not exist are passed over."""
+        keys = list(keys)
         paths = [self._path(check_key(key)) for key in keys]
         if paths:
-            self._ask("delete", self.url, lambda: self._delete(paths))
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            self._ask("delete", f"{self.url_of(keys[0])}{more}", lambda: self._delete(paths))
 
     def _delete(self, paths: list[str]) -> None:
         try:

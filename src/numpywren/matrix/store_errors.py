@@ -85,6 +85,7 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>|\"(?:reason|code)\": *\"(\w{1,60})\"")
 _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>|\"message\": *\"([^\"]{1,300})\"")
 _SYSTEM = re.compile(r"message: \"([^\"]{1,200})\"")
+_UNCONNECTED = re.compile(r"kind: Connect\b")
 _NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|fd00:ec2")
 
 _SECRETS = re.compile(
@@ -177,7 +178,9 @@ def _of_answer(text: str, code: str, status: int) -> tuple[int, str, str]:
     reason = f"{code or 'the store answered'} {status}{said}" if code else f"the store answered {status}{said}"
     if code in _CODES:
         return (*_CODES[code], reason)
-    if status >= 500 or status in (408, 425, 429) or code in _PASSING:
+    if status == 501:
+        return errno.ENOTSUP, _REMEDIES[errno.ENOTSUP], reason
+    if status > 501 or status in (408, 425, 429, 500) or code in _PASSING:
         return errno.EIO, "the store is too busy or out of order: try again later", reason
     if status in (401, 403):
         return errno.EACCES, _DENIED, reason
@@ -194,7 +197,7 @@ def _of_silence(text: str) -> tuple[int, str, str]:
     if "Timeout" in text or "TimedOut" in text or "timed out" in text:
         return errno.ETIMEDOUT, _OUT_OF_REACH, "no answer in time"
     system = _SYSTEM.findall(text)
-    if "Connect" in text:
+    if _UNCONNECTED.search(text):
         return errno.EIO, _OUT_OF_REACH, f"no connection{': ' + system[-1] if system else ''}"
     return errno.EIO, _OUT_OF_REACH, f"the connection broke{': ' + system[-1] if system else ''}"
 
