@@ -5,11 +5,13 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ======================  ================================================================================
 ``store``               URL under which runs and unsaved arrays live; default: the user's cache folder
 ``control``             URL of the control plane; default: inside each run, as one SQLite file, or as objects
-``backend``             ``local`` (in this process) or ``processes``
+``backend``             ``local`` (in this process), ``processes``, ``lithops``, ``dask``, ``ray`` or ``command``
 ``workers.max``         how many workers to start; default: 1 for ``local``, 2 for ``processes``
 ``workers.min``         how many workers to keep while a run is running; default: 1
 ``workers.factor``      slots to have for each task that can be computed: less costs less and takes longer
+``workers.successors``  a worker that leaves starts others, so that the client may go away: ``true`` or ``false``
 ``workers.budget``      worker-seconds that a run may cost in all; default: no limit
+``workers.patience``    seconds in which a worker elsewhere must have begun before another is started instead
 ``worker.slots``        tasks computed at once in a worker; default: the cores, shared by the workers
 ``worker.memory``       bound on a worker's tiles, as in ``"2GiB"``; default: half the memory, shared
 ``worker.lease``        seconds after which a silent worker's tasks are handed to another
@@ -24,6 +26,11 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``redis.username``      who logs in to a control plane in Redis; default: nobody, or the server's default user
 ``redis.password``      their password; best given as NUMPYWREN_REDIS__PASSWORD, never in a URL
 ``redis.ca``            file of the authority that signed the server's certificate; default: those of the system
+``command.template``    what starts a worker, for the backend ``command``; see :doc:`/howto/backends`
+``dask.address``        the cluster's scheduler, as in ``tcp://host:8786``; default: that of the current client
+``dask.resources``      what a worker takes of a Dask worker's resources, as in ``numpywren=1``; default: nothing
+``lithops.config``      Lithops's configuration file; default: where Lithops looks for it
+``ray.address``         the Ray cluster, as in ``ray://host:10001``; default: that of this process, or RAY_ADDRESS
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
 ``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
 ======================  ================================================================================
@@ -55,13 +62,17 @@ DEFAULTS: dict[str, Any] = {
     "store": None,
     "control": None,
     "backend": "local",
-    "workers": {"max": None, "min": 1, "factor": 1.0, "budget": None},
+    "workers": {"max": None, "min": 1, "factor": 1.0, "budget": None, "patience": 120.0, "successors": False},
     "worker": {"slots": None, "memory": None, "lease": 10.0, "idle": 2.0, "deadline": None},
     "array": {"chunks": "auto"},
     "s3": {"endpoint": None, "region": None},
     "gs": {"endpoint": None},
     "az": {"account": None, "endpoint": None},
     "redis": {"username": None, "password": None, "ca": None},
+    "command": {"template": None},
+    "dask": {"address": None, "resources": None},
+    "lithops": {"config": None},
+    "ray": {"address": None},
     "kernels": {"modules": []},
     "progress": "auto",
 }

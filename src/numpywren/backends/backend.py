@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
-__all__ = ["ENTRY", "Backend"]
+__all__ = ["ENTRY", "Backend", "call", "extra", "refuse_what_cannot_travel"]
 
 #: How a worker begins: ``module:function``, called with the run's URL and the worker's options.
 ENTRY = "numpywren.worker:begin"
+#: The same for workers in threads, functions and processes of others: it returns when the worker has left.
+SERVE = "numpywren.worker:serve"
 
 
 class Backend(ABC):
@@ -20,10 +24,13 @@ class Backend(ABC):
     url : str
         The run.
     options : mapping
-        What each worker is given, as JSON has it.
+        What each worker is given, as JSON has it. Nothing secret: it is seen on command lines and kept in the store.
     entry : str
         ``module:function`` with which a worker begins.
     """
+
+    #: Whether `succeed` can start workers that outlive the process which calls it.
+    detaches: ClassVar[bool] = False
 
     def __init__(self, url: str, options: Mapping[str, Any], entry: str = ENTRY) -> None:
         self.url, self.options, self.entry = url, dict(options), entry
@@ -34,7 +41,7 @@ class Backend(ABC):
 
     @abstractmethod
     def alive(self) -> int:
-        """How many of the workers started here have not left."""
+        """How many of the workers started here have not left; those on their way are among them."""
 
     @abstractmethod
     def wait(self, timeout_s: float) -> None:
@@ -47,3 +54,49 @@ class Backend(ABC):
     @abstractmethod
     def trouble(self) -> str | None:
         """Why a worker left that should not have, in its own words; None if none did since this was last asked."""
+
+    def succeed(self, count: int) -> int:
+        """Start `count` workers that outlive this process and this object: successors of a worker about to leave.
+
+        Returns
+        -------
+        int
+            How many were started: 0 where none can be, and where the run's client has sent its workers away.
+        """
+        return 0
+
+
+def refuse_what_cannot_travel(url: str, options: Mapping[str, Any]) -> None:
+    """Say what workers outside this process could not see.
+
+    Raises
+    ------
+    ValueError
+        If the run is in this process's memory, or needs functions of the program that was started.
+    """
+    if url.startswith("memory:"):
+        raise ValueError(
+            f"workers in other processes cannot see {url}: set `store` to a file: URL, or backend to 'local'"
+        )
+    if "__main__" in options.get("modules", ()):
+        raise ValueError(
+            "functions and kernels of the program that was started, lambdas and closures cannot be imported by "
+            "other processes: move them to a module, or set backend to 'local'"
+        )
+
+
+def call(entry: str, url: str, badge: str) -> str:
+    """Be a worker where something else has called this function; returns why it left."""
+    module, _, name = entry.partition(":")
+    return str(getattr(importlib.import_module(module), name)(url, {"badge": badge}))
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what an extra brings, or say how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"the backend {name!r} needs the module {error.name}: pip install 'numpywren[{name}]'", name=error.name
+        ) from error

@@ -12,43 +12,64 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from numpywren.backends.backend import ENTRY, Backend
+from numpywren.backends.backend import ENTRY, Backend, refuse_what_cannot_travel
+from numpywren.config import config
 
-__all__ = ["ProcessBackend"]
+__all__ = ["ProcessBackend", "worker_environment"]
 
 #: Seconds that workers get to hand back their leases before they are killed.
 GRACE_S = 10.0
 #: How much of what a failed worker wrote is told.
 TROUBLE_CHARACTERS = 2000
+#: Settings that no command line may show, and that reach children through the environment.
+SECRETS = ("redis.password",)
+
+#: Successors, which nobody here waits for.
+_let_go: list[subprocess.Popen[bytes]] = []
+
+
+def worker_environment() -> dict[str, str]:
+    """Variables of a worker process on this machine: ours, the module path, and settings that are secret."""
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    for key in SECRETS:
+        if config.get(key, None) is not None:
+            environment[f"NUMPYWREN_{key.upper().replace('.', '__')}"] = str(config.get(key))
+    return environment
 
 
 class ProcessBackend(Backend):
     """Runs each worker as a process of its own."""
 
+    detaches = True
+
     def __init__(self, url: str, options: Mapping[str, Any], entry: str = ENTRY) -> None:
-        if url.startswith("memory:"):
-            raise ValueError(
-                f"workers in other processes cannot see {url}: set `store` to a file: URL, or backend to 'local'"
-            )
-        if "__main__" in options.get("modules", ()):
-            raise ValueError(
-                "functions and kernels of the program that was started, lambdas and closures cannot be imported by "
-                "other processes: move them to a module, or set backend to 'local'"
-            )
+        refuse_what_cannot_travel(url, options)
         super().__init__(url, options, entry)
         self._alive: dict[subprocess.Popen[bytes], IO[bytes]] = {}
         self._trouble: str | None = None
 
     def start(self, count: int) -> None:
         """Start `count` more processes."""
-        module = self.entry.partition(":")[0]
-        command = [sys.executable, "-m", module, self.url, json.dumps(self.options)]
-        environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         for _ in range(count):
             errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the process has ended
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, env=environment)
+            process = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stderr=errors, env=worker_environment()
+            )
             self._alive[process] = errors
+
+    def succeed(self, count: int) -> int:
+        """Start `count` processes in sessions of their own; a client that is there does not see them."""
+        for _ in range(count):
+            null = subprocess.DEVNULL
+            process = subprocess.Popen(
+                self._command(), stdin=null, stdout=null, stderr=null, env=worker_environment(), start_new_session=True
+            )
+            _let_go.append(process)
+        return count
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", self.entry.partition(":")[0], self.url, json.dumps(self.options)]
 
     def alive(self) -> int:
         """How many have not ended."""

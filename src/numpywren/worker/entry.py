@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import importlib
 import json
 import logging
 import signal
 import threading
+import time
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from numpywren import events
+from numpywren.config import config
 from numpywren.control import ControlPlane, open_plane
-from numpywren.errors import NumpywrenError
+from numpywren.control.roll import Badge
+from numpywren.errors import NumpywrenError, RunFailedError
 from numpywren.lambdapack import Dataflow
-from numpywren.matrix import Binding, Store
+from numpywren.matrix import Binding, Store, open_store
+from numpywren.version import __version__
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
 
-__all__ = ["begin", "main", "open_run"]
+__all__ = ["begin", "main", "open_run", "serve"]
 
 logger = logging.getLogger(__name__)
+
+#: What options hold besides the fields of `Settings`: settings to make before anything is opened, the worker's place on
+#: the roll, and how it may start successors.
+ENVELOPE = ("settings", "badge", "backend", "relaunch")
+#: What starts the successors of a worker whose options have ``relaunch``: ``module:function``, as it knows the policy,
+#: which parts below it do not import.
+SUCCESSION = "numpywren.job.succession:succeed"
+#: Lease of a worker whose options say nothing, as in `Settings`.
+LEASE_S = 30.0
+#: What may go wrong at the start for reasons that its user can mend, and is told in one line.
+EXPECTED = (NumpywrenError, OSError, ImportError)
 
 
 def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, dict[str, Binding], Store, Dataflow, ControlPlane]:
@@ -48,10 +66,86 @@ def begin(url: str, options: Mapping[str, Any]) -> Worker:
     url : str
         The run.
     options : mapping
-        Fields of `Settings`, as JSON has them.
+        Fields of `Settings`, as JSON has them. Others that backends put among them are passed over.
+
+    Raises
+    ------
+    RunFailedError
+        If the options are of another version of numpywren.
     """
-    settings = Settings(**{**options, "modules": tuple(options.get("modules", ()))})
+    own = {name: value for name, value in options.items() if name not in ENVELOPE}
+    unknown = sorted(set(own) - {field.name for field in dataclasses.fields(Settings)})
+    if unknown:
+        raise RunFailedError(
+            f"numpywren {__version__}, of this worker, knows no option {', '.join(unknown)}: install the version that "
+            "started the run where its workers live"
+        )
+    settings = Settings(**{**own, "modules": tuple(own.get("modules", ()))})
     return Worker(*open_run(url, settings.modules), settings, events.publish)
+
+
+def serve(url: str, options: Mapping[str, Any]) -> str:
+    """Be a worker in the calling thread; nothing is done about signals.
+
+    Parameters
+    ----------
+    url : str
+        The run.
+    options : mapping
+        As for `begin`, and ``settings``, which are made in this process before anything is opened. With a ``badge``,
+        all that is not given here is read from the roll in the run's store.
+
+    Returns
+    -------
+    str
+        Why it left, as `Worker.run`.
+
+    Raises
+    ------
+    Exception
+        If there is no such run, it may not run here, or its control plane or store was lost. With a badge the roll
+        then says so too.
+    """
+    return _serve(url, options, lambda stop: None)
+
+
+def _serve(url: str, options: Mapping[str, Any], on_stop: Callable[[Callable[[], None]], None]) -> str:
+    """Be a worker; `on_stop` is handed what makes it leave."""
+    began = time.monotonic()
+    config.set(dict(options.get("settings") or {}))
+    with _on_the_roll(url, options) as (badge, own):
+        if own is None:
+            return "told"
+        config.set(dict(own.get("settings") or {}))
+        worker = begin(url, own)
+        on_stop(worker.stop)
+        if badge is not None:
+            badge.keep(float(own.get("lease_s", LEASE_S)), worker.stop)
+        reason = worker.run()
+        if own.get("relaunch"):
+            _succeed(url, own, reason, time.monotonic() - began)
+        return reason
+
+
+def _succeed(url: str, options: Mapping[str, Any], reason: str, lived_s: float) -> None:
+    """Start successors, where the policy asks for some; a worker that cannot has done its own work all the same."""
+    module, _, name = SUCCESSION.partition(":")
+    try:
+        getattr(importlib.import_module(module), name)(url, options, reason, lived_s)
+    except Exception as error:  # noqa: BLE001 - nobody is there to mend it
+        logger.warning("could not start successors: %s", error)
+
+
+@contextmanager
+def _on_the_roll(url: str, options: Mapping[str, Any]) -> Iterator[tuple[Badge | None, Mapping[str, Any] | None]]:
+    """The worker's place on the roll, if it has one, and its options; None if it is no longer wanted."""
+    if not options.get("badge"):
+        yield None, options
+        return
+    badge = Badge(open_store(url), str(options["badge"]))
+    with badge.signed_in():
+        shared = badge.options()
+        yield badge, None if shared is None else {**shared, **options}
 
 
 def main(url: str, options: str) -> int:
@@ -62,7 +156,7 @@ def main(url: str, options: str) -> int:
     url : str
         The run.
     options : str
-        JSON of the fields of `Settings`.
+        JSON of what `serve` takes, or a badge.
 
     Returns
     -------
@@ -71,16 +165,18 @@ def main(url: str, options: str) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        worker = begin(url, json.loads(options))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, functools.partial(_leave, worker))
-        worker.run()
-    except (NumpywrenError, OSError) as error:
+        _serve(url, json.loads(options) if options.startswith("{") else {"badge": options}, _leave_on_signals)
+    except EXPECTED as error:
         logger.error("%s", error)
         return 1
     return 0
 
 
-def _leave(worker: Worker, number: int, frame: types.FrameType | None) -> None:
+def _leave_on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, functools.partial(_leave, stop))
+
+
+def _leave(stop: Callable[[], None], number: int, frame: types.FrameType | None) -> None:
     # in a thread: the handler interrupts the worker's own code, which may hold the lock that `stop` takes
-    threading.Thread(target=worker.stop, daemon=True).start()
+    threading.Thread(target=stop, daemon=True).start()
