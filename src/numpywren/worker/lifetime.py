@@ -127,13 +127,13 @@ def too_long(
         Where it ran.
     """
     fitting = fitting_tile(length, life_s, needed_s)
+    smaller = f"use smaller tiles, chunks={fitting} instead of {length} if time grows as the cube of their length, or "
     return Failure(
         kind="failed",
         error="TaskTooLongError",
         message=(
             f"task {task}, which computes tile {target}, had run for {seconds:.3g} s when its worker's time was up: "
-            f"workers live {life_s:g} s (worker.deadline); use smaller tiles, chunks={fitting} instead of {length} if "
-            "time grows as the cube of their length, or let workers live longer"
+            f"workers live {life_s:g} s; {smaller if fitting < length else ''}let workers live longer (worker.deadline)"
         ),
         task=task,
         worker=worker,
