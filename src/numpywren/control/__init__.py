@@ -41,6 +41,7 @@ __all__ = [
 
 #: Scheme of a URL: who opens it, ``opener(url, clock)``; imported when first used, so that extras stay optional.
 SCHEMES: dict[str, str] = {
+    "dynamodb": "numpywren.control.dynamodb:DynamoPlane",
     "memory": "numpywren.control.memory:open_memory",
     "objects": "numpywren.control.objects:ObjectsPlane",
     "redis": "numpywren.control.redis:RedisPlane",
