@@ -17,8 +17,9 @@ from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
 from numpywren.job.request import Returned
 from numpywren.job.resume import remainder
-from numpywren.job.scaling import Scaler, budget_spent
-from numpywren.job.workers import limits, worker_options
+from numpywren.job.scaling import Scaler
+from numpywren.job.succession import budget_spent
+from numpywren.job.workers import limits, successors, worker_options
 from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_dims, reshape
 from numpywren.worker import RunRecord, check_fits
@@ -186,7 +187,7 @@ class Run:
         """Start the first worker on a backend that was made for this run."""
         self._stop_workers()
         self._backend = backend
-        self._scaler = Scaler(backend, self._dataflow(), limits())
+        self._scaler = Scaler(backend, self._dataflow(), limits(), successors())
         status = self.status()
         if status.state == "running":
             self._scaler.start(max(self._scaler.missing(status), 1))  # those seen at work may be dead
@@ -223,7 +224,7 @@ class Run:
             return
         missing = self._scaler.missing(status)
         if self._scaler.broke:
-            self._control().stop(budget_spent(status, self._scaler.limits))
+            self._control().stop(budget_spent(status, self._scaler.limits.budget_s))
             return
         if missing:
             trouble = self._backend.trouble()

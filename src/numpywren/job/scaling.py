@@ -6,17 +6,17 @@ leaves (`numpywren.job.succession`).
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
 
 from numpywren.autoscaler import Fleet, Limits, Pace, Work, made_ready, workers_wanted
 from numpywren.backends import Backend
-from numpywren.control import Failure, Status
+from numpywren.control import Status
+from numpywren.job.succession import Relaunch
 from numpywren.lambdapack import Dataflow, Task
 
-__all__ = ["START_S", "Scaler", "budget_spent"]
+__all__ = ["START_S", "Scaler"]
 
 #: Seconds that a worker is taken to need for its start until one was measured.
 START_S = 1.0
@@ -40,6 +40,8 @@ class Scaler:
     dataflow : Dataflow
         The run's program with its sizes.
     limits : Limits
+    successors : str or None
+        Name of a backend with which workers that leave start their successors.
     start_s : float
         Seconds that a worker is taken to need for its start, until one was measured.
     clock : callable
@@ -51,6 +53,7 @@ class Scaler:
         backend: Backend,
         dataflow: Dataflow,
         limits: Limits,
+        successors: str | None = None,
         start_s: float = START_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,10 +61,11 @@ class Scaler:
         self._slots = int(backend.options["slots"])
         self._lease_s = float(backend.options.get("lease_s", 0.0))
         self._deadline_s: float | None = backend.options.get("deadline_s")
-        self._start_s = start_s
+        self._start_s, self._successors = start_s, successors
         self._births: deque[float] = deque()  # of those that were started here and may be alive, oldest first
         self._pending: deque[float] = deque()  # starts that nobody has seen the effect of
         self._left: deque[float] = deque()  # when some left that may still hold leases
+        self._heirs: deque[float] = deque()  # when some left whose successors have not been seen yet
         self._most = 0  # workers last seen at work
         self._looked: float | None = None
         self._before: tuple[int, int] = (0, 0)  # running and done when last looked
@@ -85,6 +89,8 @@ class Scaler:
         self._births.extend([now] * count)
         self._pending.extend([now] * count)
         self.alive += count
+        if self._successors is not None and count:
+            self._backend.options.update(backend=self._successors, relaunch=self._relaunch(count).to_json())
         self._backend.start(count)
 
     def missing(self, status: Status) -> int:
@@ -123,14 +129,16 @@ class Scaler:
         self._measure_starts(status, now)
         mine = self._backend.alive()
         while len(self._births) > mine:
-            self._births.popleft()
-            self._left.append(now)
+            (self._heirs if self._succeeded(now - self._births.popleft()) else self._left).append(now)
         while self._left and self._left[0] < now - self._lease_s:
             self._left.popleft()
         while len(self._pending) > mine:
             self._pending.popleft()
         # a worker that died may be seen at work until its leases run out
-        self.alive = mine + max(status.workers - mine - len(self._left), 0)
+        others = max(status.workers - mine - len(self._left), 0)
+        while self._heirs and (now - self._heirs[0] > PATIENCE * max(self._start_s, START_S)):
+            self._heirs.popleft()
+        self.alive = mine + max(others, len(self._heirs))
 
     def _measure_tasks(self, status: Status, passed: float) -> None:
         """By Little's law: task-seconds that went by, over tasks that ended meanwhile."""
@@ -149,21 +157,26 @@ class Scaler:
             self._pending.popleft()
 
     def _leaving(self, now: float) -> int:
-        """Workers whose deadline comes before one that is started now is at work."""
-        if self._deadline_s is None:
+        """Workers whose deadline comes before one that is started now is at work, and that see to no successor."""
+        if self._deadline_s is None or self._successors is not None:
             return 0
         horizon = now + self._start_s - self._deadline_s
         return sum(birth <= horizon for birth in self._births)
 
+    def _succeeded(self, age_s: float) -> bool:
+        """Whether a worker that left at this age did so because of its deadline, and so started a successor."""
+        return self._successors is not None and self._deadline_s is not None and age_s > self._deadline_s / 2
 
-def budget_spent(status: Status, limits: Limits) -> Failure:
-    """Word the failure of a run whose budget is spent."""
-    spent = f"{limits.budget_s:g}" if limits.budget_s is not None and math.isfinite(limits.budget_s) else "0"
-    return Failure(
-        kind="failed",
-        error="BudgetSpentError",
-        message=(
-            f"the budget of {spent} worker-seconds (workers.budget) is spent with {status.done} of {status.total} "
-            "tasks done, and all workers were told to leave; raise it, or set it to null"
-        ),
-    )
+    def _relaunch(self, count: int) -> Relaunch:
+        """What each of `count` workers that are started now may start when they leave."""
+        limits = self.limits
+        left = None if limits.budget_s is None else max(limits.budget_s - self.spent_s, 0.0) / self.alive
+        return Relaunch(
+            factor=limits.factor,
+            floor=limits.floor,
+            ceiling=limits.ceiling,
+            budget_s=left,
+            share=max(limits.ceiling // self.alive, 1),
+            task_s=self.task_s,
+            start_s=self._start_s,
+        )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from numpywren.autoscaler import Limits
-from numpywren.config import memory_setting, names_setting, number_setting, setting
+from numpywren.config import flag_setting, memory_setting, names_setting, number_setting, setting
 
-__all__ = ["cores", "limits", "slots_in_all", "worker_options", "workers_max"]
+__all__ = ["cores", "limits", "slots_in_all", "successors", "worker_options", "workers_max"]
 
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
@@ -39,6 +39,11 @@ def limits() -> Limits:
         ceiling=workers_max(),
         budget_s=None if budget is None else number_setting("workers.budget"),
     )
+
+
+def successors() -> str | None:
+    """Name of the backend with which workers start their successors; None: they start none."""
+    return str(setting("backend")) if flag_setting("workers.successors") else None
 
 
 def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
