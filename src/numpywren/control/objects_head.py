@@ -105,8 +105,8 @@ class SharedLog:
                 continue
             except (*_DAMAGED, TileDamagedError) as error:
                 raise self._damaged("head or snapshot", error) from error
-            # the batches among which one's own may be are gone
-            self.doubtful |= base is not self.replica and self._head is not None and self._head.run == head.run
+            if base is not self.replica:  # one's own batch may have been among those that are in the snapshot
+                self.doubtful |= base.writers.get(self._me, (0, 0))[0] == self._number and self._number > 0
             self.replica, self._etag, self._looked = base, found.etag, asked
             self.alone = not self._advance(head)
             return

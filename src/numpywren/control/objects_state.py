@@ -21,6 +21,8 @@ __all__ = ["Replica", "Written", "deflate", "inflate", "merged"]
 
 #: Bytes that a snapshot may have when it is decompressed: some millions of tasks in flight.
 LARGEST = 1 << 30
+#: Batches after which a snapshot forgets a writer: by then he knows what became of his last.
+REMEMBERED = 10_000
 
 
 class Written(NamedTuple):
@@ -50,6 +52,8 @@ class Replica(MemoryPlane):
         self.now = 0.0
         #: How many batches were performed.
         self.position = 0
+        #: For each writer: its last batch, and how many there were before it in all.
+        self.writers: dict[str, tuple[int, int]] = {}
         #: Tasks that are done, in the order in which they became so.
         self.order: list[str] = []
 
@@ -88,6 +92,7 @@ class Replica(MemoryPlane):
             if isinstance(answer, Completion) and answer.first:
                 self.order.append(transition[2])
             answers.append(answer)
+        self.writers[batch.writer] = batch.number, self.position
         self.position += 1
         return answers
 
@@ -128,6 +133,7 @@ class Replica(MemoryPlane):
             ],
             # entries that mean nothing any more decide in what order leases are taken away, so they are kept
             "endings": sorted(run.endings),
+            "writers": {name: last for name, last in self.writers.items() if last[1] >= self.position - REMEMBERED},
         }
         return json.dumps(state, separators=(",", ":")).encode()
 
@@ -156,6 +162,7 @@ class Replica(MemoryPlane):
         replica = cls(url)
         replica.order = list(names)
         ledger.finished.update(replica.order)
+        replica.writers = {_text(name): (_integer(n), _integer(at)) for name, (n, at) in state["writers"].items()}
         replica.now, replica.position, replica._restored = float(state["now"]), position, ledger
         return replica
 
@@ -200,7 +207,7 @@ def inflate(read: Callable[[int], bytes], nbytes: int) -> bytes:
         data = engine.decompress(read(nbytes + nbytes // 100 + 1024), nbytes + 1)
     except zlib.error as error:
         raise ValueError(f"a snapshot cannot be decompressed: {error}") from None
-    if len(data) != nbytes or not engine.eof:
+    if len(data) != nbytes or not engine.eof or engine.unused_data:
         raise ValueError(f"a snapshot has another size than {nbytes} bytes")
     return data
 
