@@ -154,7 +154,7 @@ class Run:
         if status is None or not running or status.workers == 0:
             self._quiet(status)
             self._rebuild()
-        self.start()
+        self.start(least=1)  # those seen at work may be dead
         return self
 
     def delete(self) -> None:
@@ -177,20 +177,20 @@ class Run:
         owner = Scratch(self.url)
         return self._results(owner)
 
-    def start(self) -> None:
-        """Start the first worker; `wait` starts others as there is work for them."""
+    def start(self, least: int = 0) -> None:
+        """Start workers, at least so many; `wait` starts others as there is work for them."""
         options = worker_options(self._modules)
         check_fits(self._dataflow(), self._bindings(), self._record, options["memory"])
-        self.start_on(open_backend(setting("backend"), self.url, options))
+        self.start_on(open_backend(setting("backend"), self.url, options), least)
 
-    def start_on(self, backend: Backend) -> None:
-        """Start the first worker on a backend that was made for this run."""
+    def start_on(self, backend: Backend, least: int = 0) -> None:
+        """Start the first workers on a backend that was made for this run."""
         self._stop_workers()
         self._backend = backend
         self._scaler = Scaler(backend, self._dataflow(), limits(), successors())
         status = self.status()
         if status.state == "running":
-            self._scaler.start(max(self._scaler.missing(status), 1))  # those seen at work may be dead
+            self._scaler.start(max(self._scaler.missing(status), least))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
