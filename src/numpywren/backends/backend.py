@@ -85,10 +85,10 @@ def refuse_what_cannot_travel(url: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def call(entry: str, url: str, badge: str) -> str:
+def call(entry: str, url: str, options: Mapping[str, Any]) -> str:
     """Be a worker where something else has called this function; returns why it left."""
     module, _, name = entry.partition(":")
-    return str(getattr(importlib.import_module(module), name)(url, {"badge": badge}))
+    return str(getattr(importlib.import_module(module), name)(url, options))
 
 
 @contextmanager

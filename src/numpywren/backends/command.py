@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shlex
 import string
 import subprocess
@@ -19,7 +21,7 @@ from numpywren.config import setting
 __all__ = ["CommandBackend"]
 
 #: What a template may name.
-FIELDS = ("url", "badge", "id", "slots", "memory", "python", "worker")
+FIELDS = ("url", "options", "id", "slots", "memory", "worker")
 #: Seconds that a command gets to end, once it was told to or its worker has left.
 GRACE_S = 5.0
 
@@ -31,7 +33,7 @@ class CommandBackend(RemoteBackend):
     """Runs ``command.template`` once for each worker, without a shell.
 
     The command may be the worker, or may ask something else to start it, and end: who is alive is known from the
-    run's roll. It must run ``numpywren worker URL --badge BADGE`` somewhere that reaches the run's store.
+    run's roll. It must run ``numpywren worker URL --options OPTIONS`` somewhere that reaches the run's store.
     """
 
     settings = ("command.template",)
@@ -46,12 +48,12 @@ class CommandBackend(RemoteBackend):
         self._running: list[subprocess.Popen[bytes]] = []
         self._errors: IO[bytes] | None = None
 
-    def launch(self, badges: Sequence[str]) -> list[subprocess.Popen[bytes]]:
-        """Start the command for each badge."""
+    def launch(self, given: Sequence[Mapping[str, Any]]) -> list[subprocess.Popen[bytes]]:
+        """Start the command for each of the options."""
         if self._errors is None:
             self._errors = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - open for as long as commands write to it
-        for badge in badges:
-            words = self._words(badge)
+        for options in given:
+            words = self._words(options)
             try:
                 process = subprocess.Popen(
                     words,
@@ -64,7 +66,7 @@ class CommandBackend(RemoteBackend):
             except OSError as error:
                 raise ValueError(f"command.template cannot be run: {words[0]!r}: {error.strerror}") from error
             self._running.append(process)
-        return self._running[-len(badges) :]
+        return self._running[-len(given) :]
 
     def succeed(self, count: int) -> int:
         """Start successors; what the commands then say is lost."""
@@ -103,15 +105,15 @@ class CommandBackend(RemoteBackend):
             self._errors.close()
             self._errors = None
 
-    def _words(self, badge: str) -> list[str]:
-        worker = [sys.executable, "-m", self.entry.partition(":")[0], self.url, badge]
+    def _words(self, options: Mapping[str, Any]) -> list[str]:
+        encoded = base64.urlsafe_b64encode(json.dumps(options).encode()).decode()
+        worker = [sys.executable, "-m", self.entry.partition(":")[0], self.url, encoded]
         values = {
             "url": self.url,
-            "badge": badge,
-            "id": badge.replace("/", "-"),
-            "slots": self.options.get("slots", 1),
-            "memory": self.options.get("memory", ""),
-            "python": sys.executable,
+            "options": encoded,
+            "id": options["badge"].replace("/", "-"),
+            "slots": options.get("slots", 1),
+            "memory": options.get("memory", ""),
             "worker": shlex.join(worker),
         }
         words: list[str] = []
@@ -122,7 +124,7 @@ class CommandBackend(RemoteBackend):
 
 def _parsed(template: Any) -> list[str]:
     """The words of a template, its fields checked."""
-    example = 'sbatch --cpus-per-task {slots} --wrap "numpywren worker {url} --badge {badge}"'
+    example = 'sbatch --cpus-per-task {slots} --wrap "numpywren worker {url} --options {options}"'
     if not isinstance(template, str) or not template.strip():
         raise ValueError(f"the backend 'command' needs the setting command.template, as in: {example}")
     words = shlex.split(template)
@@ -132,6 +134,6 @@ def _parsed(template: Any) -> list[str]:
         raise ValueError(f"command.template: {error}; write {{{{ and }}}} for braces: {template}") from None
     if unknown := sorted(named - set(FIELDS)):
         raise ValueError(f"command.template names {', '.join(unknown)}; it may name {', '.join(FIELDS)}")
-    if not ({"url", "badge"} <= named or "worker" in named):
-        raise ValueError(f"command.template must name {{url}} and {{badge}}, or {{worker}}, as in: {example}")
+    if not ({"url", "options"} <= named or "worker" in named):
+        raise ValueError(f"command.template must name {{url}} and {{options}}, or {{worker}}, as in: {example}")
     return words

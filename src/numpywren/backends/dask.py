@@ -25,8 +25,8 @@ class DaskBackend(RemoteBackend):
         super().__init__(url, options, entry)
         self._own: Any = None
 
-    def launch(self, badges: Sequence[str]) -> list[Any]:
-        """Submit a task for each badge, spread over the cluster's workers."""
+    def launch(self, given: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Submit a task for each of the options, spread over the cluster's workers."""
         with extra("dask"):
             from distributed import fire_and_forget
         client = self._client()
@@ -36,15 +36,15 @@ class DaskBackend(RemoteBackend):
                 call,
                 self.entry,
                 self.url,
-                badge,
-                key=f"numpywren-worker-{badge.replace('/', '-')}",
+                options,
+                key=f"numpywren-worker-{options['badge']}",
                 pure=False,
                 # on different Dask workers, as each of ours brings slots and a cache of its own
                 workers=[next(places)],
                 allow_other_workers=True,
                 resources=_resources(setting("dask.resources")),
             )
-            for badge in badges
+            for options in given
         ]
         fire_and_forget(futures)  # the run goes on if this client goes away
         return futures

@@ -50,9 +50,9 @@ class LithopsBackend(RemoteBackend):
             leave_s = life_s - min(MARGIN * life_s, MARGIN_MAX_S)
             self.options["deadline_s"] = leave_s if asked_s is None else min(asked_s, leave_s)
 
-    def launch(self, badges: Sequence[str]) -> list[Any]:
-        """Call the function for each badge, all in one job."""
-        calls = [(self.entry, self.url, badge) for badge in badges]
+    def launch(self, given: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Call the function for each of the options, all in one job."""
+        calls = [(self.entry, self.url, options) for options in given]
         # nothing of this machine's code travels: numpywren is part of the runtime
         return list(self._made(len(calls)).map(call, calls, chunksize=1, include_modules=None))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,15 +22,15 @@ class RayBackend(RemoteBackend):
 
     settings = ("ray.address",)
 
-    def launch(self, badges: Sequence[str]) -> list[Any]:
-        """Make an actor for each badge and have it work."""
+    def launch(self, given: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Make an actor for each of the options and have it work."""
         ray = self._ray()
         actor = ray.remote(_Actor)
         handles = []
-        for badge in badges:
-            options = {"lifetime": "detached", "name": f"numpywren-{badge}", "namespace": "numpywren"}
-            made = actor.options(num_cpus=self.options.get("slots", 1), max_restarts=0, **options).remote()
-            handles.append((made, made.work.remote(self.entry, self.url, badge)))
+        for options in given:
+            kind = {"lifetime": "detached", "name": f"worker {options['badge']}", "namespace": "numpywren"}
+            made = actor.options(num_cpus=self.options.get("slots", 1), max_restarts=0, **kind).remote()
+            handles.append((made, made.work.remote(self.entry, self.url, options)))
         return handles
 
     def fate(self, handle: Any) -> str | None:
@@ -69,9 +69,9 @@ class RayBackend(RemoteBackend):
 class _Actor:
     """What an actor does: one worker."""
 
-    def work(self, entry: str, url: str, badge: str) -> None:
+    def work(self, entry: str, url: str, options: Mapping[str, Any]) -> None:
         """Be a worker, then end: detached actors hold their cores until they do."""
         import ray
 
-        call(entry, url, badge)
+        call(entry, url, options)
         ray.actor.exit_actor()

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from numpywren.backends.backend import SERVE, Backend, refuse_what_cannot_travel
 from numpywren.config import number_setting, setting
-from numpywren.control.roll import Roll, new_badge
+from numpywren.control.roll import Roll
 from numpywren.errors import StoreError
 from numpywren.matrix import open_store
 
@@ -58,16 +58,15 @@ class RemoteBackend(Backend):
         self._told: set[str] = set()
         self._troubles: list[str] = []
         self._looked = -LOOK_S
-        inherited = str(self.options.pop("badge", "") or "")
-        self._crew = inherited.partition("/")[0] or secrets.token_hex(6)
-        self._roll = Roll(open_store(url), self._crew)
+        inherited = str(self.options.pop("badge", "") or "")  # of a worker that starts its successors
+        self._roll = Roll(open_store(url), inherited.partition("/")[0] or secrets.token_hex(4))
         self._open = False
 
     # -- what a backend says ----------------------------------------------------------------------------------------
 
     @abstractmethod
-    def launch(self, badges: Sequence[str]) -> Sequence[Any]:
-        """Have a worker begin for each badge, without waiting for it; returns what each is known by."""
+    def launch(self, given: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+        """Have a worker begin with each of these options, without waiting for it; returns what each is known by."""
 
     def fate(self, handle: Any) -> str | None:
         """How a worker ended, as far as the library behind knows for sure: in peace (""), in trouble, or None."""
@@ -86,17 +85,17 @@ class RemoteBackend(Backend):
         if count < 1:
             return
         if not self._open:
-            self._roll.open(self.options)
+            self._roll.open()
             self._open = True
-        badges = [new_badge(self._crew) for _ in range(count)]
-        for badge, handle in zip(badges, self.launch(badges), strict=True):
-            self._called[badge.partition("/")[2]] = _Called(handle)
+        given = self._given(count)
+        for options, handle in zip(given, self.launch(given), strict=True):
+            self._called[options["badge"].partition("/")[2]] = _Called(handle)
 
     def succeed(self, count: int) -> int:
         """Start successors, unless the crew has been sent away."""
         if count < 1 or not self._roll.wanted():
             return 0
-        self.launch([new_badge(self._crew) for _ in range(count)])
+        self.launch(self._given(count))
         return count
 
     def alive(self) -> int:
@@ -137,6 +136,10 @@ class RemoteBackend(Backend):
         return "; ".join(dict.fromkeys(troubles)) or None
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _given(self, count: int) -> list[dict[str, Any]]:
+        """Options for each of so many workers, with a badge of its own."""
+        return [{**self.options, "badge": self._roll.badge()} for _ in range(count)]
 
     def _working(self) -> bool:
         """Whether anybody is known to be at work."""

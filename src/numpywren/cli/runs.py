@@ -67,13 +67,16 @@ def worker(
     idle: Annotated[float | None, typer.Option(help="Seconds without work after which it leaves.")] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds that it may live.")] = None,
     module: Annotated[list[str] | None, typer.Option(help="A module to load kernels from; may be repeated.")] = None,
+    options: Annotated[str | None, typer.Option(help="All of these at once, as command.template gives them.")] = None,
 ) -> None:
     """Work for a run until there is nothing to do; any number of workers may, and each may be stopped at any moment."""
+    if options is not None:
+        raise typer.Exit(worker_main(url, options))
     given = {"slots": slots, "memory": memory, "idle": idle, "deadline": deadline}
     with nw.config.set({f"worker.{key}": value for key, value in given.items() if value is not None}):
         # others may work for the same run: claim nothing early
-        options = {**worker_options(tuple(module or ())), "ahead": 0}
-    raise typer.Exit(worker_main(url, json.dumps(options)))
+        chosen = {**worker_options(tuple(module or ())), "ahead": 0}
+    raise typer.Exit(worker_main(url, json.dumps(chosen)))
 
 
 def status(

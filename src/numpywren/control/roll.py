@@ -6,28 +6,28 @@ leases are the control plane's: a run would end without this file, later.
 
 Under the run's folder, for each *crew*, the workers that one client or its successors start::
 
-    workers/CREW/sign      the options of its workers, as JSON; the crew is wanted for as long as this is there
-    workers/CREW/ID        written anew by a worker for as long as it lives
-    workers/CREW/ID.left   it has left a crew that is wanted; the bytes say why, if it should not have
+    workers/CREW/sign       the crew is wanted for as long as this is there
+    workers/CREW/ID         written anew by a worker for as long as it lives
+    workers/CREW/ID.left    it has left a crew that is wanted; the bytes say why, if it should not have
 
+Nothing that a worker does is decided by what it reads here, but whether to leave: its options come with its start.
 Clocks are not compared: a client notes on its own clock when it last saw a sheet change.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from numpywren.errors import StoreError
 from numpywren.matrix import Store
 
-__all__ = ["Badge", "Roll", "beat_s", "new_badge"]
+__all__ = ["Badge", "Roll", "beat_s"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +35,16 @@ logger = logging.getLogger(__name__)
 SIGN_S = 1.0
 #: What is told of why a worker left.
 TROUBLE_CHARACTERS = 2000
-#: Bytes that a sign may have.
+#: Bytes that words of farewell may have.
 LARGEST = 1 << 20
 
 LEFT = ".left"
+_BADGE = re.compile(r"([0-9a-f]+)/([0-9a-f]+)")
 
 
 def beat_s(lease_s: float) -> float:
     """Seconds after which a worker shows that it lives; who has not done so for six times as long is given up."""
     return lease_s / 2
-
-
-def new_badge(crew: str) -> str:
-    """What one worker of a crew is called by."""
-    return f"{crew}/{secrets.token_hex(6)}"
 
 
 class Roll:
@@ -63,12 +59,16 @@ class Roll:
     """
 
     def __init__(self, store: Store, crew: str) -> None:
-        self._store, self._folder = store, f"workers/{crew}"
+        self.crew, self._store, self._folder = crew, store, f"workers/{crew}"
         self._seen: dict[str, tuple[float, float]] = {}
 
-    def open(self, options: Mapping[str, Any]) -> None:
+    def open(self) -> None:
         """Put up the sign."""
-        self._store.put(f"{self._folder}/sign", json.dumps(options).encode())
+        self._store.put(f"{self._folder}/sign", b"workers are wanted")
+
+    def badge(self) -> str:
+        """What one more worker is known by."""
+        return f"{self.crew}/{secrets.token_hex(6)}"
 
     def wanted(self) -> bool:
         """Whether the sign is up."""
@@ -121,26 +121,21 @@ class Badge:
     store : Store
         The run's folder.
     badge : str
-        What `new_badge` gave.
+        What `Roll.badge` gave.
     """
 
     def __init__(self, store: Store, badge: str) -> None:
-        crew, _, self.name = badge.partition("/")
-        if not crew.isalnum() or not self.name.isalnum():
-            raise ValueError(f"{badge!r} is no badge; give the one that the backend made, as in 'a1b2/c3d4'")
+        found = _BADGE.fullmatch(badge)
+        if found is None:
+            raise ValueError(f"{badge!r} is no badge; give the one that the backend made, as in 'a1/b2'")
+        crew, self.name = found.groups()
         self._store, self._folder = store, f"workers/{crew}"
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def options(self) -> dict[str, Any] | None:
-        """Options of the crew's workers; None if the crew is no longer wanted."""
-        try:
-            data = json.loads(bytes(self._store.get(f"{self._folder}/sign", at_most=LARGEST)))
-        except FileNotFoundError:
-            return None
-        if not isinstance(data, dict):
-            raise TypeError(f"{self._store.url}/{self._folder}/sign is to hold an object, not {type(data).__name__}")
-        return data
+    def wanted(self) -> bool:
+        """Whether the sign is up."""
+        return self._store.exists(f"{self._folder}/sign")
 
     @contextlib.contextmanager
     def signed_in(self) -> Iterator[None]:
@@ -167,7 +162,7 @@ class Badge:
         shown = time.monotonic()
         while not self._over.wait(min(SIGN_S, beat_s(lease_s) / 2)):
             try:
-                if not self._store.exists(f"{self._folder}/sign"):
+                if not self.wanted():
                     leave()
                     return
                 if time.monotonic() - shown >= beat_s(lease_s):
@@ -182,7 +177,7 @@ class Badge:
     def _leave(self, trouble: str) -> None:
         try:
             # nobody asks any more after a crew that was sent away: its run may have been deleted, and is left empty
-            if self._store.exists(f"{self._folder}/sign"):
+            if self.wanted():
                 self._store.put(f"{self._folder}/{self.name}{LEFT}", trouble.encode())
             self._store.delete([f"{self._folder}/{self.name}"])
         except StoreError as error:

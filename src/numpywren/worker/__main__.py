@@ -1,4 +1,4 @@
-"""``python -m numpywren.worker URL OPTIONS``: what backends start; `OPTIONS` is JSON, or a badge on the run's roll."""
+"""``python -m numpywren.worker URL OPTIONS``: what backends start."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
 import importlib
@@ -11,8 +12,8 @@ import signal
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from numpywren import events
@@ -92,8 +93,8 @@ def serve(url: str, options: Mapping[str, Any]) -> str:
     url : str
         The run.
     options : mapping
-        As for `begin`, and ``settings``, which are made in this process before anything is opened. With a ``badge``,
-        all that is not given here is read from the roll in the run's store.
+        As for `begin`; with ``settings``, which are made in this process before anything is opened; with a ``badge``,
+        the worker is on the roll in the run's store.
 
     Returns
     -------
@@ -113,17 +114,17 @@ def _serve(url: str, options: Mapping[str, Any], on_stop: Callable[[Callable[[],
     """Be a worker; `on_stop` is handed what makes it leave."""
     began = time.monotonic()
     config.set(dict(options.get("settings") or {}))
-    with _on_the_roll(url, options) as (badge, own):
-        if own is None:
+    badge = Badge(open_store(url), str(options["badge"])) if options.get("badge") else None
+    with nullcontext() if badge is None else badge.signed_in():
+        if badge is not None and not badge.wanted():
             return "told"
-        config.set(dict(own.get("settings") or {}))
-        worker = begin(url, own)
+        worker = begin(url, options)
         on_stop(worker.stop)
         if badge is not None:
-            badge.keep(float(own.get("lease_s", LEASE_S)), worker.stop)
+            badge.keep(float(options.get("lease_s", LEASE_S)), worker.stop)
         reason = worker.run()
-        if own.get("relaunch"):
-            _succeed(url, own, reason, time.monotonic() - began)
+        if options.get("relaunch"):
+            _succeed(url, options, reason, time.monotonic() - began)
         return reason
 
 
@@ -136,18 +137,6 @@ def _succeed(url: str, options: Mapping[str, Any], reason: str, lived_s: float) 
         logger.warning("could not start successors: %s", error)
 
 
-@contextmanager
-def _on_the_roll(url: str, options: Mapping[str, Any]) -> Iterator[tuple[Badge | None, Mapping[str, Any] | None]]:
-    """The worker's place on the roll, if it has one, and its options; None if it is no longer wanted."""
-    if not options.get("badge"):
-        yield None, options
-        return
-    badge = Badge(open_store(url), str(options["badge"]))
-    with badge.signed_in():
-        shared = badge.options()
-        yield badge, None if shared is None else {**shared, **options}
-
-
 def main(url: str, options: str) -> int:
     """Be a worker process: leave on SIGTERM and SIGINT after handing back the leases.
 
@@ -156,7 +145,7 @@ def main(url: str, options: str) -> int:
     url : str
         The run.
     options : str
-        JSON of what `serve` takes, or a badge.
+        JSON of what `serve` takes, as it is or in the URL-safe alphabet of base 64, which no shell reads otherwise.
 
     Returns
     -------
@@ -165,7 +154,8 @@ def main(url: str, options: str) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
-        _serve(url, json.loads(options) if options.startswith("{") else {"badge": options}, _leave_on_signals)
+        text = options if options.startswith("{") else base64.urlsafe_b64decode(options)
+        _serve(url, json.loads(text), _leave_on_signals)
     except EXPECTED as error:
         logger.error("%s", error)
         return 1
