@@ -12,7 +12,7 @@ import pytest
 from numpywren.control import Arrival, Claim, Failure, Reader, Status, TaskState, objects_head, open_plane
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import Batch, Blob, Head
+from numpywren.control.objects_log import Batch, Blob, Head, sealed
 from numpywren.control.objects_state import LARGEST, Replica, inflate
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.matrix import Store, open_store
@@ -411,14 +411,37 @@ HOSTILE = {
 def test_a_head_that_is_none_is_a_lost_plane(plane, store, damage, request):
     """And can be restored."""
     work(plane, 3)
-    lines = bytes(store.get("head")).removesuffix(b"\n").split(b"\n")
-    store.put("head", b"\n".join(damage(lines)) + b"\n")
+    lines = bytes(store.get("head")).split(b"\n")[:-1]
+    store.put("head", sealed(b"\n".join([*damage(lines), b""])))
     # who has read the snapshot before can go on without it
     for handle in [again(plane)] if "snapshot that is not there" in request.node.name else [again(plane), plane]:
         with pytest.raises(ControlPlaneLostError, match=r"damaged.*resume"):
             handle.status()
     plane.restore([TaskState("a", 0, 0)], {}, 1)
     assert again(plane).claim("w", 1, 30.0) == (Claim("a", 1),)
+
+
+@pytest.mark.parametrize("times", [1, 3, 1000])
+@pytest.mark.parametrize("name", ["head", "state"])
+def test_what_is_damaged_on_its_way_is_read_again(plane, store, monkeypatch, name, times):
+    """A few times; what is damaged always is so in the store."""
+    left = [times]
+
+    def flipped(data):
+        left[0] -= 1
+        return bytes(data[:20]) + bytes([data[20] ^ 1]) + bytes(data[21:]) if left[0] >= 0 else data
+
+    kind = type(store)
+    get, look = kind.get, kind.get_with_etag
+    if name == "head":
+        monkeypatch.setattr(kind, "get_with_etag", lambda *a, **o: (v := look(*a, **o))._replace(data=flipped(v.data)))
+    else:
+        monkeypatch.setattr(kind, "get", lambda *a, **o: flipped(get(*a, **o)))
+    if times < objects_head.READINGS:
+        assert again(plane).status() == plane.status()
+    else:
+        with pytest.raises(ControlPlaneLostError, match=r"damaged.*resume"):
+            again(plane).status()
 
 
 SPOILED = {

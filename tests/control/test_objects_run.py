@@ -90,3 +90,13 @@ def test_a_lost_plane_is_resumed_from_the_tiles(server, in_the_bucket, spd, want
     run.resume().wait(progress=False)
     assert digests(run.url) == wanted
     run.delete()
+
+
+def test_a_look_at_what_has_not_changed_sends_nothing(server):
+    """Idle workers and progress bars look several times a second."""
+    store = open_store("s3://lab/looks")
+    etag = store.put_if_absent("head", b"one")
+    assert store.get_if_changed("head", etag) is None
+    assert store.put_if_match("head", b"two", etag)
+    assert bytes(store.get_if_changed("head", etag).data) == b"two"
+    store.delete(["head"])

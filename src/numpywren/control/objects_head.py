@@ -30,6 +30,8 @@ LIMIT, KEEP = 1 << 16, 1 << 14
 LARGEST = 1 << 26
 #: Races for the head that may be lost one after the other.
 RACES = 200
+#: How often what cannot be right is read.
+READINGS = 4
 _DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
@@ -79,11 +81,14 @@ class SharedLog:
         StoreError
             If the store cannot be reached.
         """
-        vain = ""
+        vain: list[str] = []
         while True:
             asked = self.clock.ticks()
             try:
-                found = self.store.get_with_etag("head", at_most=LARGEST)
+                if self._etag:
+                    found = self.store.get_if_changed("head", self._etag, at_most=LARGEST)
+                else:
+                    found = self.store.get_with_etag("head", at_most=LARGEST)
             except FileNotFoundError:
                 self.forget()
                 if self._asked:
@@ -91,20 +96,19 @@ class SharedLog:
                 raise lost(self.url, "no run was restored in it, or it was deleted") from None
             except TileDamagedError as error:
                 raise self._damaged("head", error) from error
-            if found.etag == self._etag:
+            if found is None:
                 self.alone = True
                 return
             self.clock.observe(found.modified_s, self._looked if self._etag else -math.inf, self.clock.ticks())
             try:
                 head = Head.decode(bytes(found.data))
                 base = self._base(head)
-            except FileNotFoundError as error:
-                if found.etag == vain:
-                    raise self._damaged("snapshot", error) from error
-                vain = found.etag  # by now the head may name a newer one
+            except (*_DAMAGED, FileNotFoundError, TileDamagedError) as error:
+                # It may have been damaged on its way; or the snapshot has gone, and by now the head names a newer one.
+                vain.append(found.etag)
+                if vain.count(found.etag) == READINGS:
+                    raise self._damaged("head or snapshot", error) from error
                 continue
-            except (*_DAMAGED, TileDamagedError) as error:
-                raise self._damaged("head or snapshot", error) from error
             if base is not self.replica:  # one's own batch may have been among those that are in the snapshot
                 self.doubtful |= base.writers.get(self._me, (0, 0))[0] == self._number and self._number > 0
             self.replica, self._etag, self._looked = base, found.etag, asked

@@ -1,9 +1,10 @@
 """The log of a run in an object store: what its one mutable object says, and how transitions are written in it.
 
 The object ``head`` is text. Its first line names the run, and the snapshot of its state at some point of the log; each
-further line is one *batch*: transitions that one process made at one moment, in order. The state of the run is what
-comes of performing the batches on the snapshot. Whoever adds a batch replaces the head, on the condition that it is
-still what he has read; so all see the same batches in the same order, and an answer follows from what was before it.
+further line is one *batch*: transitions that one process made at one moment, in order; its last is a checksum. The
+state of the run is what comes of performing the batches on the snapshot. Whoever adds a batch replaces the head, on the
+condition that it is still what he has read; so all see the same batches in the same order, and an answer follows from
+what was before it.
 
 Everything is JSON, checked when it is read; nothing of it is executed.
 """
@@ -16,10 +17,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from crc32c import crc32c
+
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.plane import JSON, Arrival, Failure, Reader
 
-__all__ = ["FORMAT", "OWN_KEYS", "Batch", "Blob", "Head", "Transition", "claiming", "completing", "perform", "stopping"]
+__all__ = [
+    "FORMAT",
+    "OWN_KEYS",
+    "Batch",
+    "Blob",
+    "Head",
+    "Transition",
+    "claiming",
+    "completing",
+    "perform",
+    "sealed",
+    "stopping",
+]
 
 #: Version of what is written, and of what transitions do: those who share a run must agree on both.
 FORMAT = 1
@@ -92,7 +107,7 @@ class Head:
     def encode(self) -> bytes:
         """Write down."""
         top = {"format": FORMAT, "run": self.run, "first": self.first, "snapshot": self.snapshot, "done": self.done}
-        return b"\n".join((json.dumps(top, separators=(",", ":")).encode(), *self.batches)) + b"\n"
+        return sealed(b"\n".join((json.dumps(top, separators=(",", ":")).encode(), *self.batches, b"")))
 
     @staticmethod
     def decode(data: bytes) -> Head:
@@ -103,7 +118,9 @@ class Head:
         ValueError, TypeError, KeyError, RecursionError
             If it is no head, or another version's.
         """
-        line, *batches = data.removesuffix(b"\n").split(b"\n")
+        line, *batches, seal = data.split(b"\n")
+        if sealed(data[: len(data) - len(seal)]) != data:
+            raise ValueError("its checksum is another")
         top = json.loads(line)
         if top["format"] != FORMAT:
             raise ValueError(f"it has format {top['format']!r}, this version of numpywren reads {FORMAT}")
@@ -113,6 +130,11 @@ class Head:
         if not 0 <= first <= snapshot.amount <= first + len(batches):
             raise ValueError("its snapshot is of another part of the log")
         return Head(run, first, snapshot, tuple(map(Blob.of, top["done"])), tuple(batches))
+
+
+def sealed(text: bytes) -> bytes:
+    """Text with its checksum at the end."""
+    return text + b"%08x" % crc32c(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, NotModifiedError
 
 from numpywren.errors import NumpywrenError, StoreError, TileDamagedError
 from numpywren.events import StoreRetried, publish
 from numpywren.matrix.cloud_backends import azure_backend, gcs_backend, s3_backend
-from numpywren.matrix.store import Store, check_key
+from numpywren.matrix.store import Store, Versioned, check_key
 from numpywren.matrix.store_errors import MISSING, is_transient, store_error
 
 if TYPE_CHECKING:
@@ -108,6 +108,19 @@ class CloudFiles(Store):
             failed.attempts = attempt
             self._again("read", self.url_of(key), attempt, READINGS, failed)
         raise AssertionError
+    def get_if_changed(self, key: str, etag: str, at_most: int | None = None) -> Versioned | None:  # noqa: D102
+        path = self._path(check_key(key))
+
+        def ask() -> Versioned | None:
+            try:
+                found = obstore.get(self.backend, path, options={"if_none_match": etag})
+            except NotModifiedError:
+                return None
+            self._check_size(key, found.meta["size"], at_most)
+            return Versioned(found.bytes(), self._etag(found.meta), found.meta["last_modified"].timestamp())
+
+        return self._ask("read", self.url_of(key), ask)
+
 
     def _put_if(self, key: str, buffers: Iterable[Buffer], mode: PutMode) -> str | None:
         views = [memoryview(buffer).cast("B") for buffer in buffers]

@@ -40,6 +40,8 @@ _SCHEMES: dict[str, str] = {
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
+_NO_SUCH_RANGE = re.compile(r"InvalidRange|\b416\b|range was invalid")
+
 T = TypeVar("T")
 
 #: The process in which a backend was first asked something.
@@ -97,6 +99,9 @@ class Store:
     prefix : str
         Path inside `backend`; empty for its root.
     """
+
+    #: How often bytes that cannot be right are asked for: more than once where they may change on their way.
+    readings = 1
 
     def __init__(self, url: str, backend: ObjectStore, prefix: str = "") -> None:
         self.url, self.prefix = url.rstrip("/"), prefix.strip("/")
@@ -179,11 +184,18 @@ class Store:
         ------
         TileMissingError, StoreError
             As `get`.
+        TileDamagedError
+            If the object ends before `start`.
         """
         if not length:
             return b""
         part: Any = {"suffix": length} if start is None else (start, start + length)
-        return self._get(key, length, {"range": part})[0]
+        try:
+            return self._get(key, length, {"range": part})[0]
+        except StoreError as error:
+            if _NO_SUCH_RANGE.search(str(error)):
+                raise TileDamagedError(f"{self.url_of(key)} ends before its byte {start}, which is asked for") from None
+            raise
 
     def _get(self, key: str, at_most: int | None, options: Any = None) -> tuple[Buffer, Mapping[str, Any]]:
         path = self._path(check_key(key))
@@ -255,6 +267,11 @@ class Store:
         """
         data, meta = self._get(key, at_most)
         return Versioned(data, self._etag(meta), meta["last_modified"].timestamp())
+
+    def get_if_changed(self, key: str, etag: str, at_most: int | None = None) -> Versioned | None:
+        """As `get_with_etag`; None if `key` is still the version `etag`, of which nothing is then sent if possible."""
+        found = self.get_with_etag(key, at_most)
+        return None if found.etag == etag else found
 
     def put_if_absent(self, key: str, *buffers: Buffer) -> str | None:
         """Write `key` unless it exists: of all who try at once, one succeeds.
