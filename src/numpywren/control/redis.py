@@ -1,7 +1,7 @@
 """The control plane in Redis or Valkey: for any number of machines that reach one server, or a cluster.
 
-Each transition is one Lua script, which the server runs as a whole; they are in the folder ``lua``. The server keeps of a
-run what is in flight, and a few bits for each finished task. All is forgotten 30 days after anybody touched it.
+Each transition is one Lua script, which the server runs as a whole; they are in the folder ``lua``. The server keeps of
+a run what is in flight, and a few bits for each finished task. All is forgotten 30 days after anybody touched it.
 
 A server that comes back without its data, or with data older than somebody was told, is a plane that is lost; see
 ``lua/hello.lua``. With an append-only file a run goes on after a restart.
