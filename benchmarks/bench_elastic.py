@@ -122,15 +122,18 @@ def watch(run: nw.Run, began: float, looks: list[Look], done: threading.Event) -
     observer = nw.attach(run.url)
     while True:
         status = observer.status()
-        workers = sum(child.status() != psutil.STATUS_ZOMBIE for child in alive(me))
+        workers = sum(map(is_alive, me.children()))
         looks.append(Look(time.monotonic() - began, workers, status.ready + status.running, status.running))
         if done.wait(LOOK_S):
             return
 
 
-def alive(process: psutil.Process) -> list[psutil.Process]:
-    """Children that have not ended."""
-    return [child for child in process.children() if child.is_running()]
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a child has not ended."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def area(looks: list[Look]) -> float:

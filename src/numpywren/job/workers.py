@@ -68,6 +68,7 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
         "idle_s": number_setting("worker.idle", least=0.0),
         "deadline_s": None if setting("worker.deadline") is None else number_setting("worker.deadline", least=0.0),
         "modules": sorted({*names_setting("kernels.modules"), *modules}),
+        "factor": number_setting("workers.factor", least=1e-3),
         # a worker that is alone takes nothing from others by claiming early
         "ahead": slots if workers == 1 else 0,
     }

@@ -1,7 +1,7 @@
-"""When a worker whose slots are in part without work is one too many.
+"""When a worker that has work is one too many.
 
-Work that becomes less is spread thinly over all workers, so that none is ever idle as a whole; then some are to leave,
-and the others do what they leave. Nobody tells them who: each throws dice.
+Work that becomes less is spread thinly over the slots of all workers, so that none is ever idle as a whole; then some
+are to leave, and the others do what they leave. Nobody tells them who: each throws dice.
 """
 
 from __future__ import annotations
@@ -15,13 +15,23 @@ __all__ = ["HEADROOM", "Surplus", "surplus"]
 
 #: Share of the slots of those who stay that may be busy, so that none is missed a moment later.
 HEADROOM = 0.75
+#: Share of those who are too many that leaves at a time, on average: dice may fall badly, and a start costs more.
+SHARE = 0.7
 
 
-def surplus(status: Status, slots: int) -> int:
-    """How many of the workers that hold tasks the others could do without, each having so many slots."""
-    if status.ready:
-        return 0
-    return max(status.workers - max(math.ceil(status.running / (HEADROOM * slots)), 1), 0)
+def surplus(status: Status, slots: int, factor: float = 1.0) -> int:
+    """How many of the workers that hold tasks the run could do without.
+
+    Parameters
+    ----------
+    status : Status
+    slots : int
+        Tasks that one worker computes at once.
+    factor : float
+        Slots to have for each task that can be computed, as the autoscaler has it.
+    """
+    needed = math.ceil(factor * (status.ready + status.running) / (HEADROOM * slots))
+    return max(status.workers - max(needed, 1), 0)
 
 
 class Surplus:
@@ -31,19 +41,21 @@ class Surplus:
     ----------
     slots : int
         Tasks that it, and so the others, compute at once.
+    factor : float
+        As for `surplus`.
     patience_s : float
         Seconds for which there must have been too many.
     dice : random.Random
         Who leaves.
     """
 
-    def __init__(self, slots: int, patience_s: float, dice: random.Random) -> None:
-        self._slots, self._patience_s, self._dice = slots, patience_s, dice
+    def __init__(self, slots: int, factor: float, patience_s: float, dice: random.Random) -> None:
+        self._slots, self._factor, self._patience_s, self._dice = slots, factor, patience_s, dice
         self._since: float | None = None
 
     def leaves(self, status: Status, now: float) -> bool:
         """Whether to leave, from a look at the run `now` (seconds); after each time it would have been patient anew."""
-        many = surplus(status, self._slots)
+        many = surplus(status, self._slots, self._factor)
         if not many:
             self._since = None
             return False
@@ -53,4 +65,4 @@ class Surplus:
         if now - self._since < self._patience_s:
             return False
         self._since = None
-        return self._dice.random() < many / status.workers
+        return self._dice.random() < SHARE * many / status.workers

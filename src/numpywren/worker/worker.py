@@ -74,6 +74,8 @@ class Settings:
     modules: tuple[str, ...] = ()
     #: Tasks claimed before a slot is free for them, so that their tiles are read while others compute.
     ahead: int = 0
+    #: Slots to have for each task that can be computed, in all workers together: beyond that some leave.
+    factor: float = 1.0
 
 
 @dataclass(slots=True)
@@ -157,7 +159,8 @@ class Worker:
         self._humble_until = 0.0
         self._durations = Durations()
         self._lifetime = Lifetime(settings.deadline_s, self._durations)
-        self._surplus = Surplus(settings.slots, settings.idle_s, random.Random())  # noqa: S311 - spreads the choice
+        dice = random.Random()  # noqa: S311 - spreads the choice
+        self._surplus = Surplus(settings.slots, settings.factor, settings.idle_s, dice)
         self._watch = Watch()
         self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
@@ -290,13 +293,16 @@ class Worker:
         """Whether the status of the run is worth a call to the plane now."""
         if not waiting and (not pace.settled or idle_s > self._settings.idle_s):
             return True  # the run may have ended, or this worker's part in it
-        return (free > 0 or self._stalled > STALLED) and pace.look()
+        # with fewer slots than tasks all are always taken, and yet there may be more than are to be paid for
+        return (free > 0 or self._stalled > STALLED or self._settings.factor < 1) and pace.look()
 
     def _look(self, free: int, waiting: int, idle_s: float, pace: Pace) -> list[Lease]:
         """See whether the run has ended, whether there is plenty to do, and whether a task elsewhere is too slow."""
         status = self._plane.status()
         self._plenty = self._stalled > STALLED and status.ready >= PLENTY * status.running
-        if free <= 0:
+        if waiting and self._surplus.leaves(status, time.monotonic()):
+            self._end("idle")
+        if free <= 0 or self._stop_reason is not None:
             return []
         if not waiting and status.state != "running":
             self._end("finished" if status.state == "done" else "failed")
@@ -312,8 +318,6 @@ class Worker:
         # who sees that a task is late may be wanted soon; of many, half and half again wait for that
         stays = random.random() < 0.5 and is_late(status.longest, mine, self._patience)  # noqa: S311
         if idle_s > self._settings.idle_s and not stays and status.workers:  # somebody has to be there
-            self._end("idle")
-        elif waiting and self._surplus.leaves(status, time.monotonic()):
             self._end("idle")
         return []
 
