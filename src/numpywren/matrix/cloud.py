@@ -34,8 +34,6 @@ __all__ = ["ATTEMPTS", "CloudFiles", "GoogleFiles", "S3Files", "open_az", "open_
 
 #: How often a request is sent in all: over ten seconds or so, long enough for a store that asks to slow down.
 ATTEMPTS = 8
-#: How often bytes that do not match their checksum are asked for.
-READINGS = 3
 #: Objects up to this size that come over a connection without TLS are compared with the MD5 that S3 gives as etag.
 #: Tiles are larger, and carry a checksum of their own.
 SMALL = 1 << 20
@@ -58,6 +56,7 @@ class CloudFiles(Store):
 
     #: Whether bytes travel without TLS, so that nothing but us would notice a change on their way.
     plain = False
+    readings = 3
 
     def _ask(self, operation: str, url: str, call: Callable[[], T]) -> T:
         for attempt in range(1, ATTEMPTS + 1):
@@ -77,24 +76,24 @@ class CloudFiles(Store):
         if attempt == attempts or not (passing or isinstance(error, TileDamagedError)):
             raise error
         publish(StoreRetried(operation, url, attempt, str(error)))
-        logger.log(logging.WARNING if attempt > attempts // 2 else logging.INFO, "%s; trying again", error)
+        logger.log(logging.WARNING if attempt > 2 else logging.INFO, "%s; trying again", error)
         time.sleep(pause_s(attempt, random.random()))  # noqa: S311 - spreads retries, guards nothing
 
     def get_decoded(  # noqa: D102 (inherited)
         self, key: str, decode: Callable[[Buffer], T], at_most: int | None = None
     ) -> T:
-        for attempt in range(1, READINGS + 1):
+        for attempt in range(1, self.readings + 1):
             data = self.get(key, at_most)
             try:
                 return decode(data)
             except TileDamagedError as error:
                 failed = error
-            self._again("read", self.url_of(key), attempt, READINGS, failed)
+            self._again("read", self.url_of(key), attempt, self.readings, failed)
         raise AssertionError
 
     def _get(self, key: str, at_most: int | None, options: Any = None) -> tuple[Buffer, Mapping[str, Any]]:
         seen = b""
-        for attempt in range(1, READINGS + 1):
+        for attempt in range(1, self.readings + 1):
             data, meta = super()._get(key, at_most, options)
             wanted = _MD5.fullmatch(meta["e_tag"] or "")
             if not self.plain or wanted is None or options is not None or meta["size"] > SMALL:
@@ -106,8 +105,9 @@ class CloudFiles(Store):
             seen = found.digest()
             failed = StoreError(5, f"could not read {self.url_of(key)}: its bytes changed on their way; use TLS")
             failed.attempts = attempt
-            self._again("read", self.url_of(key), attempt, READINGS, failed)
+            self._again("read", self.url_of(key), attempt, self.readings, failed)
         raise AssertionError
+
     def get_if_changed(self, key: str, etag: str, at_most: int | None = None) -> Versioned | None:  # noqa: D102
         path = self._path(check_key(key))
 
@@ -120,7 +120,6 @@ class CloudFiles(Store):
             return Versioned(found.bytes(), self._etag(found.meta), found.meta["last_modified"].timestamp())
 
         return self._ask("read", self.url_of(key), ask)
-
 
     def _put_if(self, key: str, buffers: Iterable[Buffer], mode: PutMode) -> str | None:
         views = [memoryview(buffer).cast("B") for buffer in buffers]

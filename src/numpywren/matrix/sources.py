@@ -33,6 +33,8 @@ __all__ = ["Identity", "Source", "StoredChunks", "ZarrArray", "Zeros", "open_sou
 
 #: Bytes of a chunk beyond which an array that somebody else stored is refused.
 LARGEST_CHUNK = 8 << 30
+#: Chunks of such an array that are read at once.
+MOST_CHUNKS = 1 << 12
 
 
 class Source(ABC):
@@ -223,14 +225,9 @@ class ZarrArray(Source):
 
     def _open(self) -> Any:
         # Half a second to import: not for those who only use arrays of our own.
-        import zarr
-        from zarr.storage import ObjectStore
+        from numpywren.matrix.foreign import open_foreign
 
-        store: Any = ObjectStore(self.store.backend, read_only=True)
-        try:
-            return zarr.open_array(store, path=self.store.prefix, mode="r", config={"order": "F"})
-        except Exception as error:  # whatever its many codecs and parsers raise, it is one thing to our caller
-            raise NotAnArrayError(f"{self.url} holds no array that zarr-python can open: {error}") from error
+        return open_foreign(self.store)
 
     def _look(self) -> Layout:
         array = self._array()
@@ -262,14 +259,35 @@ class ZarrArray(Source):
                 f"{self.url} is now of shape {tuple(array.shape)} and {array.dtype}; when it was opened it had "
                 f"{self.layout.shape} and {self.layout.dtype}. Open it again"
             )
+        for _ in range(1, self.store.readings):
+            try:
+                return self._read(array, region)
+            except TileDamagedError:  # perhaps on its way
+                continue
+        return self._read(array, region)
+
+    def _read(self, array: Any, region: tuple[slice, ...]) -> np.ndarray:
+        spans = [
+            -(-part.stop // chunk) - part.start // chunk for part, chunk in zip(region, self._pieces(), strict=True)
+        ]
+        if math.prod(spans) > MOST_CHUNKS:
+            # zarr-python takes memory for each chunk of a region, which may be single numbers
+            axis = max(range(len(spans)), key=spans.__getitem__)
+            part = region[axis]
+            middle = (part.start + part.stop) // 2
+            halves = slice(part.start, middle), slice(middle, part.stop)
+            found = [self._read(array, (*region[:axis], half, *region[axis + 1 :])) for half in halves]
+            return column_major(np.concatenate(found, axis=axis), self.layout.dtype)
         try:
-            found = np.asarray(array[region])
+            return column_major(np.asarray(array[region]), self.layout.dtype)
         except (StoreError, MemoryError):
             raise
         except Exception as error:  # each codec has exceptions of its own
             where = ", ".join(f"{part.start}:{part.stop}" for part in region)
             raise damaged(f"{self.url}[{where}]", str(error) or type(error).__name__) from error
-        return column_major(found, self.layout.dtype)
+
+    def _pieces(self) -> tuple[int, ...]:
+        return tuple(max(1, int(length)) for length in self._array().chunks)
 
     def to_json(self) -> dict[str, Any]:  # noqa: D102 (inherited)
         return {"kind": "zarr", "url": self.url, **layout_to_json(self.layout)}
