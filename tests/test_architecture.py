@@ -28,7 +28,7 @@ ROWS = [
     {"numpywren"},
     {"linalg", "report"},
     {"job"},
-    {"plan"},
+    {"planner"},
     {"autoscaler"},
     {"algorithms", "worker", "backends"},
     {"kernels", "matrix", "control"},

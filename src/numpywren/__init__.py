@@ -9,6 +9,7 @@ from numpywren.job import attach as attach
 from numpywren.job import run as run
 from numpywren.lambdapack import kernel as kernel
 from numpywren.lambdapack import program as program
+from numpywren.linalg import plan as plan
 from numpywren.linalg import submit as submit
 from numpywren.matrix import Array as Array
 from numpywren.matrix import asarray as asarray

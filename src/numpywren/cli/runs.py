@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 import numpywren as nw
-from numpywren.cli.call import UsageError, callable_by_words, parse_call, usage
+from numpywren.cli.functions import function_call
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.show import describe, status_table
 from numpywren.job import gc as collect
@@ -22,7 +20,6 @@ from numpywren.worker import main as worker_main
 
 __all__ = ["add_commands"]
 
-HELP = ("-h", "--help")
 Url = Annotated[str, typer.Argument(help="The run's URL, as printed when it was started.", show_default=False)]
 
 
@@ -45,19 +42,9 @@ def run(
 
     Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper.
     """
-    functions = {name: fn for name, fn in nw.linalg.FUNCTIONS.items() if callable_by_words(fn)}
-    if function in HELP:
-        typer.echo(f"{context.get_help()}\n\nFunctions: {', '.join(sorted(functions))}")
-        return
-    if function not in functions:
-        raise UsageError(f"numpywren.linalg has no {function!r}; it has: {', '.join(sorted(functions))}")
-    called = functions[function]
-    if not set(HELP).isdisjoint(context.args):
-        typer.echo(f"numpywren run {usage(function, called)} [--out URL] [--chunks N]\n\n{inspect.getdoc(called)}")
-        return
-    call = parse_call(function, called, context.args)
-    arguments = [_array(each, chunks) if isinstance(each, str) else each for each in call.positional]
-    _follow(nw.submit(called, *arguments, out=out, **call.options))
+    found = function_call(context, function, chunks, options="[--out URL] [--chunks N]")
+    if found is not None:
+        _follow(nw.submit(found.function, *found.arguments, out=out, **found.options))
 
 
 def worker(
@@ -118,15 +105,6 @@ def gc(
         typer.echo(f"{each.url}  {each.nbytes / 1e6:.1f} MB, {each.age_s / 3600.0:.1f} h old")
     total = sum(each.nbytes for each in removed)
     typer.echo(f"{len(removed)} {'would be ' if dry_run else ''}removed, {total / 1e6:.1f} MB")
-
-
-def _array(word: str, chunks: int | None) -> nw.Array:
-    """Open an argument, a Zarr array or a ``.npy`` file, and cut it anew if tiles of another length are wanted."""
-    if word.endswith(".npy"):
-        values = np.load(word, mmap_mode="r", allow_pickle=False)
-        return nw.asarray(values, chunks="auto" if chunks is None else chunks)
-    opened = nw.open(word)
-    return opened if chunks is None else nw.asarray(opened, chunks=chunks)
 
 
 def _follow(followed: nw.Run) -> None:

@@ -38,6 +38,7 @@ from numpywren.linalg.solve import solve_triangular as solve_triangular
 from numpywren.linalg.spectrum import cond as cond
 from numpywren.linalg.spectrum import matrix_rank as matrix_rank
 from numpywren.linalg.spectrum import pinv as pinv
+from numpywren.linalg.submit import plan as plan
 from numpywren.linalg.submit import submit as submit
 from numpywren.linalg.svd import svd as svd
 from numpywren.linalg.svd import svdvals as svdvals

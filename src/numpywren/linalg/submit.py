@@ -1,14 +1,16 @@
-"""Start a function without waiting for it."""
+"""Start a function without waiting for it, or plan it without starting it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from numpywren import job
 from numpywren.job import Run, start
 from numpywren.linalg.function import Function
+from numpywren.planner import Machine, Plan
 
-__all__ = ["submit"]
+__all__ = ["plan", "submit"]
 
 
 def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] | None = None, **kwargs: Any) -> Run:
@@ -37,8 +39,47 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     -----
     The run and its inputs stay in the store until `Run.delete` or ``numpywren gc``.
     """
+    return start(_checked("submit", fn).request(*args, **kwargs), out)
+
+
+def plan(fn: Function[..., Any], /, *args: Any, machine: str | Machine = job.THIS_MACHINE, **kwargs: Any) -> Plan:
+    """Say what a function of `numpywren.linalg` would take; nothing is run, read or written.
+
+    Parameters
+    ----------
+    fn : function of `numpywren.linalg`
+    *args, **kwargs
+        What `fn` takes. Of arrays only shape, chunks and type are looked at.
+    machine : str or Machine
+        The kind of worker, by its name in ``machines.toml``. Default: this machine, with slots and memory as
+        configured.
+
+    Returns
+    -------
+    Plan
+        Tasks, flops and bytes by kernel, exact; the memory that a worker needs; the longest chain of tasks; and, over
+        time, how much can go on at once and how much the store holds. `Plan.plot` draws these.
+
+    Raises
+    ------
+    TypeError
+        If `fn` is no such function.
+    ValueError
+        If there is no such machine, or `fn` refuses its arguments.
+
+    Examples
+    --------
+    >>> import numpywren as nw
+    >>> planned = nw.plan(nw.linalg.cholesky, nw.zeros((50_000, 50_000), chunks=2500))
+    >>> f"{planned.flops:.1e}"
+    '4.2e+13'
+    """
+    return job.plan(_checked("plan", fn).request(*args, **kwargs), machine)
+
+
+def _checked(caller: str, fn: object) -> Function[..., Any]:
     if not isinstance(fn, Function):
         raise TypeError(
-            f"submit got {type(fn).__name__}; it takes a function of numpywren.linalg, as nw.linalg.cholesky"
+            f"{caller} got {type(fn).__name__}; it takes a function of numpywren.linalg, as nw.linalg.cholesky"
         )
-    return start(fn.request(*args, **kwargs), out)
+    return fn

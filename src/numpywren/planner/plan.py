@@ -1,0 +1,265 @@
+"""What a run would take: counts that are exact, and times on a kind of worker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numpywren.config import format_bytes
+from numpywren.planner.census import KindCost, census
+from numpywren.planner.graph import build_graph
+from numpywren.planner.machine import Machine
+from numpywren.planner.profile import Profile, profile
+from numpywren.planner.workload import Shapes, Workload
+from numpywren.worker.sizing import TaskSizes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+__all__ = ["KernelCount", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class KernelCount:
+    """All tasks of a run that compute the same.
+
+    Attributes
+    ----------
+    kernel : str
+        Names of the kernels in one task, the outermost first.
+    tasks : int
+    flops : float
+        Floating point operations on real numbers.
+    bytes_read, bytes_written : int
+        Of tiles; read once for each task that needs them, as without any cache.
+    seconds : float
+        Of one slot, reading and writing left out.
+    """
+
+    kernel: str
+    tasks: int
+    flops: float
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would take; made by `numpywren.planner`.
+
+    Attributes
+    ----------
+    name : str
+        What was asked for.
+    machine : Machine
+        The kind of worker.
+    kernels : tuple of KernelCount
+        In the order of the program's text.
+    reads, writes : int
+        Tiles read and written: requests to the store, were nothing cached.
+    memory : int
+        Bytes that a worker must be able to hold.
+    largest : str
+        The tile whose task needs them.
+    path : int
+        Tasks on the longest chain of tasks.
+    seconds_at_least : float
+        Time that the longest chain takes: with any number of workers it is not done sooner.
+    profile : Profile
+        Parallelism and working set over time with as many workers as are of use.
+    """
+
+    name: str
+    machine: Machine
+    kernels: tuple[KernelCount, ...]
+    reads: int
+    writes: int
+    memory: int
+    largest: str
+    path: int
+    seconds_at_least: float
+    profile: Profile
+
+    @property
+    def tasks(self) -> int:
+        """How many there are."""
+        return sum(each.tasks for each in self.kernels)
+
+    @property
+    def flops(self) -> float:
+        """Floating point operations on real numbers."""
+        return sum(each.flops for each in self.kernels)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of all tiles that tasks read, were nothing cached."""
+        return sum(each.bytes_read for each in self.kernels)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of all tiles that tasks write."""
+        return sum(each.bytes_written for each in self.kernels)
+
+    @property
+    def slot_seconds(self) -> float:
+        """Seconds of one slot for all that is computed."""
+        return sum(each.seconds for each in self.kernels)
+
+    @property
+    def fits(self) -> bool:
+        """Whether a worker of this kind can hold what every task needs."""
+        return self.memory <= self.machine.memory
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as plain data; the profile as lists."""
+        return {
+            "name": self.name,
+            "machine": self.machine.name,
+            "tasks": self.tasks,
+            "flops": self.flops,
+            "bytes_read": self.bytes_read,
+            "bytes_written": self.bytes_written,
+            "reads": self.reads,
+            "writes": self.writes,
+            "memory": self.memory,
+            "fits": self.fits,
+            "path": self.path,
+            "seconds_at_least": self.seconds_at_least,
+            "slot_seconds": self.slot_seconds,
+            "kernels": [asdict(each) for each in self.kernels],
+            "profile": {
+                "seconds": self.profile.seconds.tolist(),
+                "parallelism": self.profile.parallelism.tolist(),
+                "working_set": self.profile.working_set.tolist(),
+            },
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The figures as people read them: what, and how much."""
+        bound = format_bytes(self.machine.memory)
+        fits = f"of {bound}" if self.fits else f"and a worker has {bound}: use smaller tiles"
+        return [
+            ("tasks", f"{self.tasks:,}"),
+            ("floating point operations", f"{self.flops:.3g}"),
+            ("read, were nothing cached", f"{format_bytes(self.bytes_read)} in {self.reads:,} tiles"),
+            ("written", f"{format_bytes(self.bytes_written)} in {self.writes:,} tiles"),
+            ("memory of a worker", f"{format_bytes(self.memory)} {fits}"),
+            ("longest chain", f"{self.path:,} tasks, {duration(self.seconds_at_least)}"),
+            ("computing, in one slot", duration(self.slot_seconds)),
+            ("most tasks at once", f"{self.profile.peak_parallelism:,.0f}"),
+            ("most bytes in the store", f"{format_bytes(self.profile.peak_working_set)}, inputs apart"),
+        ]
+
+    def __str__(self) -> str:
+        width = max(len(what) for what, _ in self.rows())
+        lines = [f"plan of {self.name} on {self.machine.name}", ""]
+        lines += [f"{what:<{width}}  {value}" for what, value in self.rows()]
+        lines += ["", f"{'kernel':<24}{'tasks':>12}{'flops':>12}{'read':>12}{'written':>12}{'slot time':>12}"]
+        lines += [
+            f"{each.kernel:<24}{each.tasks:>12,}{each.flops:>12.3g}{format_bytes(each.bytes_read):>12}"
+            f"{format_bytes(each.bytes_written):>12}{duration(each.seconds):>12}"
+            for each in self.kernels
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self.rows())
+        kernels = "".join(
+            f"<tr><th>{each.kernel}</th><td>{each.tasks:,}</td><td>{each.flops:.3g}</td>"
+            f"<td>{format_bytes(each.bytes_read)}</td><td>{format_bytes(each.bytes_written)}</td>"
+            f"<td>{duration(each.seconds)}</td></tr>"
+            for each in self.kernels
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("kernel", "tasks", "flops", "read", "written", "slot time"))
+        return (
+            f"<p>plan of <b>{self.name}</b> on {self.machine.name}</p><table>{cells}</table>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{kernels}</tbody></table>"
+        )
+
+    def plot(self) -> Figure:
+        """Draw the profile: parallelism above, working set below, over time. Needs Matplotlib.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from numpywren.planner.plot import plot_profile  # Matplotlib is an extra
+
+        return plot_profile(self.profile, f"{self.name}, with workers ({self.machine.name}) for all that can go on")
+
+
+def make_plan(workload: Workload, machine: Machine) -> Plan:
+    """Plan a run on a kind of worker."""
+    shapes = Shapes(workload)
+    costs = census(workload, shapes)
+    graph = build_graph(workload, [cost.table for cost in costs], shapes)
+    computing = [cost.flops / machine.rate(cost.label) for cost in costs]
+    moving = [_moving_s(cost, machine) for cost in costs]
+    seconds = np.concatenate([*map(np.add, computing, moving), np.empty(0)])
+    schedule = graph.schedule(seconds)
+    memory, largest = _memory(workload, costs)
+    return Plan(
+        name=workload.record.name,
+        machine=machine,
+        kernels=_by_kernel(costs, computing),
+        reads=sum(int(cost.tiles_read.sum()) for cost in costs),
+        writes=sum(int(cost.tiles_written.sum()) for cost in costs),
+        memory=memory,
+        largest=largest,
+        path=schedule.path,
+        seconds_at_least=float(schedule.finish.max(initial=0.0)),
+        profile=profile(graph, schedule, workload.itemsize),
+    )
+
+
+def _moving_s(cost: KindCost, machine: Machine) -> NDArray[np.float64]:
+    """Seconds that each task waits for the store, if its reads go on together and nothing is ahead of its time."""
+    waits = machine.get_s * (cost.tiles_read > 0) + machine.put_s * (cost.tiles_written > 0)
+    found: NDArray[np.float64] = waits + (cost.bytes_read + cost.bytes_written) / machine.bandwidth
+    return found
+
+
+def _by_kernel(costs: tuple[KindCost, ...], computing: list[NDArray[np.float64]]) -> tuple[KernelCount, ...]:
+    found: dict[str, list[float]] = {}
+    for cost, seconds in zip(costs, computing, strict=True):
+        if not cost.table.rows:
+            continue
+        sums = found.setdefault(cost.label, [0, 0.0, 0, 0, 0.0])
+        for place, amount in enumerate(
+            (cost.table.rows, cost.flops.sum(), cost.bytes_read.sum(), cost.bytes_written.sum(), seconds.sum())
+        ):
+            sums[place] += amount
+    return tuple(
+        KernelCount(kernel, int(tasks), float(flops), int(read), int(written), float(seconds))
+        for kernel, (tasks, flops, read, written, seconds) in found.items()
+    )
+
+
+def _memory(workload: Workload, costs: tuple[KindCost, ...]) -> tuple[int, str]:
+    """Bytes that the largest task needs, and a tile that it writes: of each kind the task that reads most."""
+    sizes = TaskSizes(workload.dataflow, workload.bindings, workload.record)
+    needed, largest = 0, ""
+    for cost in costs:
+        if cost.table.rows:
+            task = cost.table.task(int(cost.tiles_read.argmax()))
+            promise = sizes.promise(task)
+            if promise > needed:
+                needed, largest = promise, str(workload.dataflow.writes(task)[0])
+    return needed, largest
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: ``"3.2 s"``, ``"4 min 10 s"``, ``"2 h 05 min"``."""
+    if seconds < 1.0:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 100.0:
+        return f"{seconds:.3g} s"
+    if seconds < 3600.0:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02} s"
+    if seconds < 48 * 3600.0:
+        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
+    return f"{seconds / 86400:.1f} days"

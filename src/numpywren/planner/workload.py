@@ -1,0 +1,130 @@
+"""What is planned: a program with its sizes, and how its matrices are cut into tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from numpywren.lambdapack import Dataflow, Tile
+from numpywren.matrix import Binding, Partition
+from numpywren.planner.cost import Shape, cost, varying_options
+from numpywren.planner.tasks import Uses
+from numpywren.planner.vector import Integers
+from numpywren.worker.record import RunRecord
+from numpywren.worker.sizing import letters
+
+__all__ = ["Shapes", "Workload"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A run that has not been started.
+
+    Attributes
+    ----------
+    record : RunRecord
+        As it would be written down.
+    bindings : mapping of str to Binding
+        Its inputs and outputs.
+    dataflow : Dataflow
+        Its program with all sizes.
+    """
+
+    record: RunRecord
+    bindings: Mapping[str, Binding]
+    dataflow: Dataflow
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number of the type in which the run computes."""
+        return int(self.record.dtype.itemsize)
+
+
+class Shapes:
+    """Exact shapes of the tiles of a workload, edge tiles included.
+
+    Parameters
+    ----------
+    workload : Workload
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        self._dataflow, self._record = workload.dataflow, workload.record
+        self._letters = letters(workload.dataflow, workload.bindings)
+        self._grids: dict[str, list[tuple[int, Partition]]] = {}
+        self._columns: dict[str, bool] = {}
+        for matrix in workload.dataflow.program.matrices:
+            places = [place for place, letter in enumerate(matrix.grid) if letter != "*"][-2:]
+            binding = workload.bindings.get(matrix.name)
+            self._grids[matrix.name] = [(place, self._letters[matrix.grid[place]]) for place in places]
+            self._columns[matrix.name] = binding is not None and binding.column
+        self._free: dict[Tile, Shape] = {}
+        self._written: dict[tuple[object, ...], tuple[Shape, ...]] = {}
+        kernels = workload.dataflow.program.kernels
+        self._varying = [bool(varying_options(kind, kernels)) for kind in workload.dataflow.program.kinds]
+
+    def lettered(self, matrix: str) -> bool:
+        """Whether the grid of a matrix gives the shapes of its tiles."""
+        return bool(self._grids[matrix])
+
+    def of(self, tile: Tile) -> Shape:
+        """Shape of a tile; where the grid does not give it, it follows from the task that writes the tile."""
+        grid = self._grids[tile.matrix]
+        if grid:
+            shape = tuple(part.size(tile.index[place]) for place, part in grid)
+            return (*shape, 1) if len(shape) == 1 and self._columns[tile.matrix] else shape
+        if tile not in self._free:
+            self._follow(tile)
+        return self._free[tile]
+
+    def _follow(self, tile: Tile) -> None:
+        """Find the shape of a tile from the task that writes it, after those of the tiles that this task reads."""
+        pending = [tile]
+        while pending:
+            task = self._dataflow.writer(pending[-1])
+            assert task is not None, pending[-1]
+            reads = self._dataflow.reads(task)
+            unknown = [each for each in reads if not self._grids[each.matrix] and each not in self._free]
+            if unknown:
+                pending += unknown
+                continue
+            pending.pop()
+            # tasks of a kind that read tiles of the same shapes write tiles of the same shapes, unless options differ
+            targets = self._dataflow.writes(task)
+            options = task.values if self._varying[task.kind] else ()
+            key = (task.kind, options, len(targets), tuple(map(self.of, reads)))
+            shapes = self._written.get(key)
+            if shapes is None:
+                node = self._dataflow.expression(task, self._record.scalars)
+                shapes = self._written[key] = cost(node, self.of, self.target(targets[0]))[1]
+            self._free.update(zip(targets, shapes, strict=True))
+
+    def target(self, tile: Tile) -> Shape | None:
+        """Shape that the grid gives to what is written; None where it gives none."""
+        return self.of(tile) if self.lettered(tile.matrix) else None
+
+    def classes(self, uses: Uses) -> tuple[Integers, Integers]:
+        """Numbers that are equal for tiles of equal shape, from 0, and the number of elements of each tile."""
+        grid = self._grids[uses.matrix]
+        if not len(uses.rows):
+            return uses.rows, uses.rows
+        if not grid:
+            return self._free_classes(uses)
+        found = np.zeros(len(uses.rows), dtype=np.int64)
+        elements = np.ones(len(uses.rows), dtype=np.int64)
+        for place, part in grid:
+            last = part.tiles - 1
+            at_edge = uses.index[:, place] == last
+            found = 2 * found + at_edge
+            elements *= np.where(at_edge, part.size(last) if last >= 0 else 0, part.chunk)
+        return found, elements
+
+    def _free_classes(self, uses: Uses) -> tuple[Integers, Integers]:
+        tiles, inverse = np.unique(uses.index, axis=0, return_inverse=True)
+        shapes = [self.of(Tile(uses.matrix, tuple(map(int, index)))) for index in tiles]
+        numbers = {shape: number for number, shape in enumerate(dict.fromkeys(shapes))}
+        classes = np.array([numbers[shape] for shape in shapes], dtype=np.int64)
+        elements = np.array([int(np.prod(shape)) for shape in shapes], dtype=np.int64)
+        return classes[inverse.reshape(-1)], elements[inverse.reshape(-1)]
