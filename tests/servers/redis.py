@@ -79,7 +79,8 @@ class Server:
                     client.ping()
                 return
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.binary} did not start: {(self.folder / 'log').read_text()[-2000:]}")
+                log = self.folder / "log"
+                raise RuntimeError(f"{self.binary} did not start: {log.read_text()[-2000:] if log.exists() else ''}")
             time.sleep(0.02)
 
     def kill(self):
@@ -196,9 +197,24 @@ def certificate(folder):
 
 
 @contextlib.contextmanager
-def tls(port, folder):
-    """A door with TLS before the server on a port, for servers built without it; yields its port and its authority."""
+def tls_server(binary, folder, *arguments):
+    """A server behind TLS: its own, or a door's before it if it was built without; yields its port and authority."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
     authority, leaf, key = certificate(folder)
+    port = free_port()
+    own = ["--tls-port", port, "--tls-cert-file", leaf, "--tls-key-file", key, "--tls-ca-cert-file", authority]
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(server(binary, folder, *own, "--tls-auth-clients", "no", *arguments))
+        except RuntimeError:
+            plain = stack.enter_context(server(binary, folder, *arguments))
+            port = stack.enter_context(_door(plain.port, leaf, key))
+        yield port, str(authority)
+
+
+@contextlib.contextmanager
+def _door(port, leaf, key):
+    """A door with TLS before the server on a port; yields the port of the door."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf, key)
     door = socket.create_server(("127.0.0.1", 0))
@@ -231,7 +247,7 @@ def tls(port, folder):
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        yield door.getsockname()[1], str(authority)
+        yield door.getsockname()[1]
     finally:
         for each in open_sockets:
             with contextlib.suppress(OSError):
