@@ -6,14 +6,15 @@ import itertools
 import json
 import threading
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from numpywren.control import Arrival, Claim, Failure, Reader, Status, TaskState, objects_head, open_plane
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import Batch, Blob, Head, sealed
-from numpywren.control.objects_state import LARGEST, Replica, inflate
+from numpywren.control.objects_log import LARGEST_HEAD, Batch, Blob, Head, deflate, inflate
+from numpywren.control.objects_state import Replica
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.matrix import Store, open_store
 from numpywren.testing.control_setup import counts
@@ -411,8 +412,8 @@ HOSTILE = {
 def test_a_head_that_is_none_is_a_lost_plane(plane, store, damage, request):
     """And can be restored."""
     work(plane, 3)
-    lines = bytes(store.get("head")).split(b"\n")[:-1]
-    store.put("head", sealed(b"\n".join([*damage(lines), b""])))
+    lines = inflate(bytes(store.get("head")), LARGEST_HEAD).split(b"\n")
+    store.put("head", deflate(b"\n".join(damage(lines))))
     # who has read the snapshot before can go on without it
     for handle in [again(plane)] if "snapshot that is not there" in request.node.name else [again(plane), plane]:
         with pytest.raises(ControlPlaneLostError, match=r"damaged.*resume"):
@@ -486,24 +487,37 @@ def test_each_part_of_a_snapshot_is_checked(field, value):
         Replica.load("", 0, json.dumps({**state, field: value}).encode(), [])
 
 
-def test_a_snapshot_never_grows_beyond_what_was_said():
-    """Nothing is read that says it is too large, and of a bomb no more is made than was said."""
-
-    def unread(nbytes):
-        raise AssertionError
-
-    with pytest.raises(ValueError, match="at most"):
-        inflate(unread, LARGEST + 1)
+def test_nothing_grows_beyond_what_was_said():
     bomb = zlib.compress(bytes(1 << 26))
-    with pytest.raises(ValueError, match="another size"):
-        inflate(lambda nbytes: bomb, 1000)
-    assert inflate(lambda nbytes: zlib.compress(b"x" * 1000), 1000) == b"x" * 1000
+    with pytest.raises(ValueError, match="more than 1000 bytes"):
+        inflate(bomb, 1000)
+    assert inflate(zlib.compress(b"x" * 1000), 1000) == b"x" * 1000
 
 
-def test_a_damaged_head_that_is_too_large_is_a_lost_plane(plane, store, monkeypatch):
-    monkeypatch.setattr(objects_head, "LARGEST", 100)
+def test_a_snapshot_that_says_it_is_huge_is_not_read(plane, store, monkeypatch):
+    head = head_of(store)
+    huge = replace(head, snapshot=head.snapshot._replace(nbytes=objects_head.LARGEST + 1))
+    store.put("head", huge.encode())
+    requests = Requests(monkeypatch, type(store))
+    with pytest.raises(ControlPlaneLostError, match=r"at most are allowed.*resume"):
+        again(plane).status()
+    assert "get" not in requests.count
+
+
+def test_a_head_that_is_a_bomb_is_a_lost_plane(plane, store):
+    store.put("head", zlib.compress(bytes(LARGEST_HEAD + 1)))
+    with pytest.raises(ControlPlaneLostError, match=r"more than.*resume"):
+        again(plane).status()
+
+
+def test_a_head_that_is_too_large_is_a_lost_plane_and_can_be_replaced(plane, store, monkeypatch):
+    work(plane, 20)
+    monkeypatch.setattr(objects_head, "LARGEST_HEAD", 200)
     with pytest.raises(ControlPlaneLostError, match="resume"):
         again(plane).status()
+    plane.restore([], {}, 0)
+    monkeypatch.undo()
+    assert again(plane).status().state == "done"
 
 
 @pytest.mark.parametrize("url", ["objects:", "object:memory:x"])

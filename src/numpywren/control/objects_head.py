@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import OWN_KEYS, Batch, Blob, Head, Transition
-from numpywren.control.objects_state import Replica, deflate, inflate, merged, split
+from numpywren.control.objects_log import LARGEST_HEAD, OWN_KEYS, Batch, Blob, Head, Transition, deflate, inflate
+from numpywren.control.objects_state import Replica, merged, split
 from numpywren.control.plane import lost
 from numpywren.errors import StoreError, TileDamagedError
 from numpywren.matrix import Store
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 
 #: Bytes of batches after which the next snapshot is due, and how many of them stay in the head after it.
 LIMIT, KEEP = 1 << 16, 1 << 14
-#: Bytes that a head may have.
-LARGEST = 1 << 26
+#: Bytes that a snapshot may have when it is decompressed: some millions of tasks in flight.
+LARGEST = 1 << 30
 #: Races for the head that may be lost one after the other.
 RACES = 200
 #: How often what cannot be right is read.
@@ -86,9 +86,9 @@ class SharedLog:
             asked = self.clock.ticks()
             try:
                 if self._etag:
-                    found = self.store.get_if_changed("head", self._etag, at_most=LARGEST)
+                    found = self.store.get_if_changed("head", self._etag, at_most=LARGEST_HEAD)
                 else:
-                    found = self.store.get_with_etag("head", at_most=LARGEST)
+                    found = self.store.get_with_etag("head", at_most=LARGEST_HEAD)
             except FileNotFoundError:
                 self.forget()
                 if self._asked:
@@ -126,7 +126,14 @@ class SharedLog:
         return Replica.load(self.url, head.snapshot.amount, self._load(head.snapshot), names)
 
     def _load(self, blob: Blob) -> bytes:
-        return inflate(lambda nbytes: bytes(self.store.get(blob.key, at_most=nbytes)), blob.nbytes)
+        if blob.nbytes > LARGEST:
+            raise ValueError(f"a snapshot has {blob.nbytes} bytes, where {LARGEST} at most are allowed")
+        # what cannot be compressed grows by less than a hundredth
+        data = self.store.get(blob.key, at_most=blob.nbytes + blob.nbytes // 100 + 1024)
+        text = inflate(bytes(data), blob.nbytes)
+        if len(text) != blob.nbytes:
+            raise ValueError(f"a snapshot has {len(text)} bytes, where {blob.nbytes} were written")
+        return text
 
     def _advance(self, head: Head) -> bool:
         """Play what is new in a head; whether somebody else wrote any of it."""
@@ -233,8 +240,11 @@ class SharedLog:
     def _found(self) -> tuple[Head | None, str | None]:
         """The head that is there, if it can be read, and its version, if it is there."""
         try:
-            found = self.store.get_with_etag("head")
+            found = self.store.get_with_etag("head", at_most=LARGEST_HEAD)
         except FileNotFoundError:
+            return None, None
+        except TileDamagedError:  # no head is as large as that
+            self.store.delete(["head"])
             return None, None
         try:
             return Head.decode(bytes(found.data)), found.etag

@@ -1,10 +1,10 @@
 """The log of a run in an object store: what its one mutable object says, and how transitions are written in it.
 
-The object ``head`` is text. Its first line names the run, and the snapshot of its state at some point of the log; each
-further line is one *batch*: transitions that one process made at one moment, in order; its last is a checksum. The
-state of the run is what comes of performing the batches on the snapshot. Whoever adds a batch replaces the head, on the
-condition that it is still what he has read; so all see the same batches in the same order, and an answer follows from
-what was before it.
+The object ``head`` is compressed text. Its first line names the run, and the snapshot of its state at some point of the
+log; each further line is one *batch*: transitions that one process made at one moment, in order. The state of the run
+is what comes of performing the batches on the snapshot. Whoever adds a batch replaces the head, on the condition that
+it is still what he has read; so all see the same batches in the same order, and an answer follows from what was before
+it.
 
 Everything is JSON, checked when it is read; nothing of it is executed.
 """
@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
-
-from crc32c import crc32c
 
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.plane import JSON, Arrival, Failure, Reader
@@ -32,7 +31,6 @@ __all__ = [
     "claiming",
     "completing",
     "perform",
-    "sealed",
     "stopping",
 ]
 
@@ -41,6 +39,8 @@ FORMAT = 1
 
 #: Keys that a plane makes, beside those of other planes' runs that were replaced.
 OWN_KEYS = re.compile(r"head|clock|[0-9a-f]{16}/(state|done)-[0-9]{1,15}-[0-9a-f]{8}")
+#: Bytes that a head may have when it is decompressed.
+LARGEST_HEAD = 1 << 26
 _RUN = re.compile(r"[0-9a-f]{16}")
 
 #: A transition as JSON: its name and its arguments.
@@ -107,7 +107,7 @@ class Head:
     def encode(self) -> bytes:
         """Write down."""
         top = {"format": FORMAT, "run": self.run, "first": self.first, "snapshot": self.snapshot, "done": self.done}
-        return sealed(b"\n".join((json.dumps(top, separators=(",", ":")).encode(), *self.batches, b"")))
+        return deflate(b"\n".join((json.dumps(top, separators=(",", ":")).encode(), *self.batches)))
 
     @staticmethod
     def decode(data: bytes) -> Head:
@@ -118,9 +118,7 @@ class Head:
         ValueError, TypeError, KeyError, RecursionError
             If it is no head, or another version's.
         """
-        line, *batches, seal = data.split(b"\n")
-        if sealed(data[: len(data) - len(seal)]) != data:
-            raise ValueError("its checksum is another")
+        line, *batches = inflate(data, LARGEST_HEAD).split(b"\n")
         top = json.loads(line)
         if top["format"] != FORMAT:
             raise ValueError(f"it has format {top['format']!r}, this version of numpywren reads {FORMAT}")
@@ -130,11 +128,6 @@ class Head:
         if not 0 <= first <= snapshot.amount <= first + len(batches):
             raise ValueError("its snapshot is of another part of the log")
         return Head(run, first, snapshot, tuple(map(Blob.of, top["done"])), tuple(batches))
-
-
-def sealed(text: bytes) -> bytes:
-    """Text with its checksum at the end."""
-    return text + b"%08x" % crc32c(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +227,26 @@ def _reader(task: Any, needs: Any, priority: Any) -> Reader:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of a log")
+
+
+def deflate(data: bytes) -> bytes:
+    """Compress, with a checksum."""
+    return zlib.compress(data, 3)
+
+
+def inflate(data: bytes, at_most: int) -> bytes:
+    """Decompress; no more than `at_most` bytes are ever made.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or there are more.
+    """
+    engine = zlib.decompressobj()
+    try:
+        found = engine.decompress(data, at_most + 1)
+    except zlib.error as error:
+        raise ValueError(f"it cannot be decompressed: {error}") from None
+    if len(found) > at_most or not engine.eof or engine.unused_data:
+        raise ValueError(f"it is cut off, or has more than {at_most} bytes")
+    return found

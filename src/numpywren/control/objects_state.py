@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import heapq
 import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from numpywren.control.memory import Entry, Ledger, MemoryPlane
 from numpywren.control.objects_log import Batch, Blob, Transition, perform
 from numpywren.control.plane import Completion, Failure, Status, TaskState
 
-__all__ = ["Replica", "Written", "deflate", "inflate", "merged"]
+__all__ = ["Replica", "Written", "merged", "split"]
 
-#: Bytes that a snapshot may have when it is decompressed: some millions of tasks in flight.
-LARGEST = 1 << 30
 #: Batches after which a snapshot forgets a writer: by then he knows what became of his last.
 REMEMBERED = 10_000
 
@@ -178,38 +175,6 @@ def split(data: bytes) -> list[str]:
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise ValueError("these are no names of tasks")
     return names
-
-
-def deflate(data: bytes) -> bytes:
-    """Compress."""
-    return zlib.compress(data, 6)
-
-
-def inflate(read: Callable[[int], bytes], nbytes: int) -> bytes:
-    """Decompress what should have so many bytes; no more are ever made.
-
-    Parameters
-    ----------
-    read : callable
-        Returns what is compressed, given how many bytes that may have.
-    nbytes : int
-        Size to come of it.
-
-    Raises
-    ------
-    ValueError
-        If that is more than any snapshot has, or not what comes of it.
-    """
-    if nbytes > LARGEST:
-        raise ValueError(f"a snapshot of {nbytes} bytes, where {LARGEST} at most are allowed")
-    engine = zlib.decompressobj()
-    try:
-        data = engine.decompress(read(nbytes + nbytes // 100 + 1024), nbytes + 1)
-    except zlib.error as error:
-        raise ValueError(f"a snapshot cannot be decompressed: {error}") from None
-    if len(data) != nbytes or not engine.eof or engine.unused_data:
-        raise ValueError(f"a snapshot has another size than {nbytes} bytes")
-    return data
 
 
 def _settled(ledger: Ledger, name: Any, priority: Any, lost: Any, handed: Any) -> Entry:
