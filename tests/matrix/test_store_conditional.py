@@ -1,6 +1,7 @@
 """Conditional writes: of those who try at once, one succeeds."""
 
 import concurrent.futures
+import secrets
 import time
 
 import pytest
@@ -53,16 +54,17 @@ def test_counting_together_loses_nothing(place):
     store = open_store(place)
     store.put_if_absent("n", b"0")
 
-    def count(number):
+    def add(_):
         for _ in range(10):
             while True:
                 found = store.get_with_etag("n")
-                if store.put_if_match("n", b"%d" % (int(bytes(found.data)) + 1), found.etag):
+                count = int(bytes(found.data).split()[0]) + 1
+                if store.put_if_match("n", f"{count} {secrets.token_hex(8)}".encode(), found.etag):
                     break
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(count, range(4)))
-    assert bytes(store.get("n")) == b"40"
+        list(pool.map(add, range(4)))
+    assert bytes(store.get("n")).split()[0] == b"40"
 
 
 def test_creating_at_once_has_one_winner(place):

@@ -8,6 +8,8 @@ from typing import Any
 
 from numpywren.autoscaler import Limits
 from numpywren.config import flag_setting, memory_setting, names_setting, number_setting, setting
+from numpywren.control import control_settings
+from numpywren.matrix import storage_settings
 
 __all__ = ["cores", "limits", "slots_in_all", "successors", "worker_options", "workers_max"]
 
@@ -69,6 +71,8 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
         "deadline_s": None if setting("worker.deadline") is None else number_setting("worker.deadline", least=0.0),
         "modules": sorted({*names_setting("kernels.modules"), *modules}),
         "factor": number_setting("workers.factor", least=1e-3),
+        # which stores URLs name and who we are, for workers where the variables that say so are not set
+        "settings": {**storage_settings(), **control_settings()},
         # a worker that is alone takes nothing from others by claiming early
         "ahead": slots if workers == 1 else 0,
     }

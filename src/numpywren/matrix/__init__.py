@@ -2,6 +2,7 @@
 
 from numpywren.matrix.array import Array as Array
 from numpywren.matrix.auto_chunks import auto_chunk as auto_chunk
+from numpywren.matrix.cloud_backends import storage_settings as storage_settings
 from numpywren.matrix.create import asarray as asarray
 from numpywren.matrix.create import create_array as create_array
 from numpywren.matrix.create import eye as eye

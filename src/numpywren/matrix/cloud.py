@@ -62,8 +62,8 @@ class CloudFiles(Store):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return call()
-            except NumpywrenError as error:
-                failed: Exception = error
+            except NumpywrenError:
+                raise
             except (BaseError, OSError) as error:
                 failed = store_error(operation, url, error, attempts=attempt)
             # Raised outside the handler: a traceback would show what the server said, tokens included.
