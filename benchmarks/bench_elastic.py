@@ -82,7 +82,7 @@ def measure(setting: Setting, *, static: bool) -> Outcome:
             "backend": "processes",
             "workers.max": setting.workers,
             "workers.min": setting.workers if static else 1,
-            "workers.factor": setting.factor,
+            "workers.factor": 1.0 if static else setting.factor,
             "worker.slots": setting.slots,
             "worker.memory": "4MB",
             "worker.lease": 60.0,

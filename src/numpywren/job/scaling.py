@@ -10,11 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from numpywren.autoscaler import Fleet, Limits, Pace, Work, made_ready, workers_wanted
+from numpywren.autoscaler import Fleet, Limits, Pace, workers_wanted
 from numpywren.backends import Backend
 from numpywren.control import Status
-from numpywren.job.succession import Relaunch
-from numpywren.lambdapack import Dataflow, Task
+from numpywren.job.succession import Relaunch, work_to_do
+from numpywren.lambdapack import Dataflow
 
 __all__ = ["START_S", "Scaler"]
 
@@ -106,12 +106,7 @@ class Scaler:
             slots=self._slots,
             spent_s=self.spent_s,
         )
-        work = Work(
-            ready=status.ready,
-            running=status.running,
-            waiting=status.waiting,
-            made=made_ready(self._dataflow, [Task.parse(held.task) for held in status.longest]),
-        )
+        work = work_to_do(status, self._dataflow)
         pace = Pace(task_s=self.task_s, start_s=self._start_s)
         return workers_wanted(work, fleet, pace, self.limits) - self.alive
 

@@ -6,6 +6,7 @@ so many workers at most, so many worker-seconds. The shares of those who are the
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -48,6 +49,20 @@ class Relaunch:
         return asdict(self)
 
 
+def work_to_do(status: Status, dataflow: Dataflow) -> Work:
+    """What a look at a run says to the autoscaler."""
+    next_to_end = []
+    for held in status.longest:
+        with contextlib.suppress(ValueError):  # a plane may hold anything; the workers will say so
+            next_to_end.append(Task.parse(held.task))
+    return Work(
+        ready=status.ready,
+        running=status.running,
+        waiting=status.waiting,
+        made=made_ready(dataflow, [task for task in next_to_end if task.kind < len(dataflow.program.kinds)]),
+    )
+
+
 def successors(status: Status, dataflow: Dataflow, slots: int, relaunch: Relaunch, lived_s: float) -> int:
     """How many workers one that leaves is to start.
 
@@ -66,12 +81,7 @@ def successors(status: Status, dataflow: Dataflow, slots: int, relaunch: Relaunc
     if status.state != "running":
         return 0
     limits = Limits(factor=relaunch.factor, floor=relaunch.floor, ceiling=relaunch.ceiling, budget_s=relaunch.budget_s)
-    work = Work(
-        ready=status.ready,
-        running=status.running,
-        waiting=status.waiting,
-        made=made_ready(dataflow, [Task.parse(held.task) for held in status.longest]),
-    )
+    work = work_to_do(status, dataflow)
     # its share of the budget need pay for its own successors only
     pace = Pace(task_s=relaunch.task_s, start_s=relaunch.start_s)
     wanted = workers_wanted(work, Fleet(alive=status.workers, slots=slots), pace, replace(limits, budget_s=None))
