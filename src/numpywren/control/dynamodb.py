@@ -92,13 +92,11 @@ class DynamoPlane(ControlPlane):
         lanes = self._address.lanes or (1 if total <= SMALL_RUN else LANES)
         new = Layout(self._address.run, secrets.token_hex(4), lanes)
         try:
-            ready = _Count()
-            self._table.write_many(_puts(_rows(new, tasks, readers_left, ready), forget_at(self._table)))
-            if ready.number:
-                self._table.do(new.count(r=ready.number))
+            gone = forget_at(self._table)
+            self._table.write_many(_puts(_rows(new, tasks, readers_left), gone))
             state = "done" if total <= 0 else "running"
-            item = {"g": new.generation, "n": lanes, "o": total, "s": state, "v": VERSION}
-            self._table.do(put(run_key(new.run), {**item, "gone": forget_at(self._table)}))
+            item = {"g": new.generation, "n": lanes, "o": total, "s": state, "v": VERSION, "gone": gone}
+            self._table.do(put(run_key(new.run), item))
         except BaseException:
             with suppress(StoreError, ControlPlaneLostError):  # what is left goes by itself in the end
                 self._table.delete_all(new.partitions())
@@ -247,16 +245,11 @@ class DynamoPlane(ControlPlane):
             self._table.do(update(run_key(run.layout.run), change, "g = :g AND s = :r", **values))
 
 
-class _Count:
-    """A number that a stream counts up."""
-
-    number = 0
-
-
 def _rows(
-    layout: Layout, tasks: Iterable[TaskState], readers_left: Mapping[str, int], ready: _Count
+    layout: Layout, tasks: Iterable[TaskState], readers_left: Mapping[str, int]
 ) -> Iterator[tuple[Key, dict[str, Any]]]:
     """Make the items of a restore."""
+    ready = 0
     for row in tasks:
         key = layout.task(row.task)
         arrived = frozenset(map(short, row.arrived))
@@ -266,12 +259,14 @@ def _rows(
             waiting = {"s": "w", "n": row.needs, "p": row.priority}
             yield key, {**waiting, "a": arrived} if arrived else waiting
         else:
-            ready.number += 1
+            ready += 1
             yield key, {"s": "r", "p": row.priority}
             yield layout.ready(row.task, row.priority), {"l": 0, "h": 0, **named(row.task)}
     for tile, left in readers_left.items():
         if left > 0:
             yield layout.tile(tile), {"n": left}
+    for number, key in enumerate(layout.all_counters()):
+        yield key, {"r": 0 if number else ready}
 
 
 def _puts(rows: Iterable[tuple[Key, dict[str, Any]]], gone: int) -> Iterator[dict[str, Any]]:

@@ -147,9 +147,13 @@ class Layout:
         """The partition of the counters."""
         return self._prefix + "n"
 
+    def all_counters(self) -> list[Key]:
+        """The items whose sum counts."""
+        return [Key(self.counters, f"{number:02d}") for number in range(COUNTERS)]
+
     def count(self, **changes: int) -> Action:
         """Change counters: any of the items will do."""
-        key = Key(self.counters, f"{random.randrange(COUNTERS):02d}")  # noqa: S311 - spreads, guards nothing
+        key = random.choice(self.all_counters())  # noqa: S311 - spreads, guards nothing
         values = {name: number for name, number in changes.items() if number}
         return update(key, "ADD " + ", ".join(f"{name} :{name}" for name in values), None, **values)
 

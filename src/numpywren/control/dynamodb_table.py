@@ -168,9 +168,12 @@ class Table:
 
     def delete_all(self, partitions: Iterable[str]) -> None:
         """Delete all that is in some partitions."""
-        for partition in partitions:
-            keys = ({name: item[name] for name in ("pk", "sk")} for item in self.query(partition))
-            self.write_many({"DeleteRequest": {"Key": encode(key)}} for key in keys)
+        self.each(self._delete_partition, partitions)
+
+    def _delete_partition(self, partition: str) -> None:
+        keys = ({name: item[name] for name in ("pk", "sk")} for item in self.query(partition))
+        for some in parts(({"DeleteRequest": {"Key": encode(key)}} for key in keys), MOST_WRITTEN):
+            self._write_batch(some)
 
     def transact(self, actions: Sequence[Action], *, patient: bool = True) -> None:
         """Take all actions at one moment, or none.
