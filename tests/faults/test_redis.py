@@ -178,3 +178,25 @@ def test_answers_are_right_while_the_server_is_killed_again_and_again(tmp_path):
         assert run.status().state == "done"
         np.testing.assert_array_equal(np.asarray(run.result()), 2 * np.eye(192))
         run.delete()
+
+
+def test_worker_processes_come_in_by_tls_and_password(stored, wanted, tmp_path):
+    """Told by settings of the client alone; and nothing that is written down or shown holds the password."""
+    rights = ["~numpywren:*", "+@all", "-@dangerous", "+info"]
+    user = ["--user", "default", "off", "--user", "nw", "on", ">hunter2", *rights]
+    with servers.tls_server(BINARIES[NEWEST], tmp_path / "server", *user) as (port, authority):
+        who = {"redis.username": "nw", "redis.password": "hunter2", "redis.ca": authority}
+        with nw.config.set({"control": f"rediss://127.0.0.1:{port}/0", **who}), processes():
+            run = nw.submit(nw.linalg.cholesky, stored)
+            shown = [b" ".join(command_line(pid)) for pid in run._backend.pids()]
+            run.wait(progress=False)
+            assert digests(run) == wanted
+            shown.append(bytes(nw.matrix.open_store(run.url).get("run.json")))
+            run.delete()
+    assert len(shown) >= 2
+    assert not any(b"hunter2" in text for text in shown)
+
+
+def command_line(pid):
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().split(b"\0")

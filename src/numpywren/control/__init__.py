@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
+from numpywren.config import setting
 from numpywren.control.plane import (
     JSON,
     LONGEST,
@@ -36,6 +37,7 @@ __all__ = [
     "Reader",
     "Status",
     "TaskState",
+    "control_settings",
     "open_plane",
 ]
 
@@ -48,6 +50,12 @@ SCHEMES: dict[str, str] = {
     "rediss": "numpywren.control.redis:RedisPlane",
     "sqlite": "numpywren.control.sqlite:SqlitePlane",
 }
+
+
+def control_settings() -> dict[str, str]:
+    """Settings that say how control planes are reached, none of them a secret, for workers elsewhere."""
+    found = {key: setting(key) for key in ("redis.username", "redis.ca")}
+    return {key: str(value) for key, value in found.items() if value is not None}
 
 
 def open_plane(url: str, *, clock: Callable[[], float] | None = None) -> ControlPlane:

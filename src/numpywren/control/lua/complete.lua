@@ -62,14 +62,13 @@ send('HSET', run, changes)
 send('HDEL', run, gone)
 
 -- What is known of the readers: two fields for each of them.
-local asked, number = {}, {}
+local asked, number, bit_of = {}, {}, {}
 for _, arrival in ipairs(arrivals) do
   for _, reader in ipairs(arrival[3]) do
-    local name = reader[1]
+    local name, count = reader[1], #asked
     if not number[name] then
-      number[name] = #asked + 1
-      asked[#asked + 1] = 't' .. name
-      asked[#asked + 1] = (place(name))
+      number[name], asked[count + 1] = count + 1, 't' .. name
+      asked[count + 2], bit_of[name] = place(name)
     end
   end
 end
@@ -80,8 +79,7 @@ local waiting, touched, urgencies = {}, {}, {}
 local function state_of(reader)
   local name = reader[1]
   local at = number[name]
-  local _, own = place(name)
-  if not found[at] and has(found[at + 1], own) then
+  if not found[at] and has(found[at + 1], bit_of[name]) then
     return nil -- done
   end
   local state = waiting[name]
