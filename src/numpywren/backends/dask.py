@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from numpywren.backends.backend import SERVE, call, extra
@@ -51,19 +52,24 @@ class DaskBackend(RemoteBackend):
 
     def _client(self) -> Any:
         with extra("dask"):
-            from distributed import Client, get_client
+            from distributed import Client, get_client, get_worker
         if self._own is not None and self._own.status == "running":
             return self._own
-        try:
-            client = get_client(setting("dask.address"))
-        except ValueError:
-            if setting("dask.address") is None:
-                raise ValueError(
-                    "the backend 'dask' needs a cluster: set dask.address, as in 'tcp://scheduler:8786', or make a "
-                    "distributed.Client first"
-                ) from None
-            client = self._own = Client(setting("dask.address"), set_as_default=False)
-        return client
+        address = setting("dask.address")
+        with suppress(ValueError):
+            get_worker()
+            address = None  # a worker that starts its successors is on the cluster
+        with suppress(ValueError):
+            client = get_client()
+            if address in (None, client.scheduler.address):
+                return client
+        if address is None:
+            raise ValueError(
+                "the backend 'dask' needs a cluster: set dask.address, as in 'tcp://scheduler:8786', or make a "
+                "distributed.Client first"
+            )
+        self._own = Client(address, set_as_default=False)
+        return self._own
 
     def _places(self, client: Any) -> list[str]:
         """Dask workers, those that have least to do first."""

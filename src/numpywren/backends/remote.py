@@ -87,7 +87,7 @@ class RemoteBackend(Backend):
         if not self._open:
             self._roll.open()
             self._open = True
-        given = self._given(count)
+        given = self.given(count)
         for options, handle in zip(given, self.launch(given), strict=True):
             self._called[options["badge"].partition("/")[2]] = _Called(handle)
 
@@ -95,7 +95,7 @@ class RemoteBackend(Backend):
         """Start successors, unless the crew has been sent away."""
         if count < 1 or not self._roll.wanted():
             return 0
-        self.launch(self._given(count))
+        self.launch(self.given(count))
         return count
 
     def alive(self) -> int:
@@ -137,7 +137,7 @@ class RemoteBackend(Backend):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _given(self, count: int) -> list[dict[str, Any]]:
+    def given(self, count: int) -> list[dict[str, Any]]:
         """Options for each of so many workers, with a badge of its own."""
         return [{**self.options, "badge": self._roll.badge()} for _ in range(count)]
 
