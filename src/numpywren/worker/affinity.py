@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 from numpywren.lambdapack import Task, Tile
 
-__all__ = ["Affinity"]
+__all__ = ["WORTH_S", "Affinity"]
 
-#: Seconds that a tile must have taken to be read or written for its readers to be worth a preference.
+#: Seconds below which reading or writing a tile is nothing to think about.
 WORTH_S = 0.002
 #: Tiles whose readers are remembered, and readers of each.
 TILES, READERS = 128, 128

@@ -33,7 +33,7 @@ class Pace:
         self, clock: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random
     ) -> None:
         self._clock, self._chance = clock, chance
-        self._pause, self._most = POLL_S, POLL_MAX_S
+        self._pause, self._most, self._call_s = POLL_S, POLL_MAX_S, 0.0
         self._look_at = 0.0
 
     def reset(self) -> None:
@@ -42,17 +42,18 @@ class Pace:
 
     def asked(self, seconds: float) -> None:
         """A claim took so long."""
+        self._call_s = seconds
         self._most = max(min(seconds / SHARE, POLL_DEAR_S), POLL_MAX_S)
 
     def next_pause(self) -> float:
         """Seconds to wait after a claim that gave nothing; longer each time."""
-        self._pause = min(self._pause * 2, self._most)
+        self._pause = min(max(self._pause * 2, self._call_s), self._most)
         return self._pause
 
     @property
-    def settled(self) -> bool:
-        """Whether there has been nothing for a while."""
-        return self._pause >= self._most
+    def fresh(self) -> bool:
+        """Whether there was work a moment ago, and calls are cheap: then the end of the run is worth seeing at once."""
+        return self._pause < self._most == POLL_MAX_S
 
     def look(self) -> bool:
         """Whether to look at the status of the run now; the next look is then some time away."""

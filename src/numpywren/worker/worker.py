@@ -28,7 +28,7 @@ from numpywren.events import Listener, TaskDone, TilesFreed, TileWritten, Worker
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.matrix import Binding, Store, TileSpace
-from numpywren.worker.affinity import Affinity
+from numpywren.worker.affinity import WORTH_S, Affinity
 from numpywren.worker.durations import Durations
 from numpywren.worker.evaluate import evaluate
 from numpywren.worker.failure import failure_of
@@ -291,7 +291,7 @@ class Worker:
 
     def _curious(self, free: int, waiting: int, idle_s: float, pace: Pace) -> bool:
         """Whether the status of the run is worth a call to the plane now."""
-        if not waiting and (not pace.settled or idle_s > self._settings.idle_s):
+        if not waiting and (pace.fresh or idle_s > self._settings.idle_s):
             return True  # the run may have ended, or this worker's part in it
         # with fewer slots than tasks all are always taken, and yet there may be more than are to be paid for
         return (free > 0 or self._stalled > STALLED or self._settings.factor < 1) and pace.look()
@@ -395,7 +395,8 @@ class Worker:
                 results = evaluate(node, work.tiles.fetch, len(targets), shape, self._record.dtype)
                 results = tuple(map(self._space.as_stored, targets, results))
             ended = time.perf_counter()
-            self._stalled += 0.2 * (work.tiles.stalled_s / max(ended - began, 1e-9) - self._stalled)
+            share = work.tiles.stalled_s / (ended - began) if work.tiles.stalled_s > WORTH_S else 0.0
+            self._stalled += 0.2 * (share - self._stalled)
             self._listener(TaskDone(work.task.id, slot, began, work.tiles.waited_s, ended))
             work.tiles.drop()
             # what is being written is held twice for a moment: the tile, and its bytes with their checksum
