@@ -13,6 +13,7 @@ code; the pool is the autoscaler with as many workers at least as at most, and w
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -54,6 +55,7 @@ class Outcome(NamedTuple):
 
     @property
     def most(self) -> int:
+        """Most workers at once."""
         return max(look.workers for look in self.looks)
 
 
@@ -140,18 +142,18 @@ def area(looks: list[Look]) -> float:
     """Worker-seconds."""
     return sum(
         (after.seconds - before.seconds) * (after.workers + before.workers) / 2
-        for before, after in zip(looks, looks[1:], strict=False)
+        for before, after in itertools.pairwise(looks)
     )
 
 
 def plot(path: Path, setting: Setting, elastic: Outcome, static: Outcome) -> None:
     """Workers and available parallelism over time."""
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
 
-    figure, axes = pyplot.subplots(2, 1, sharex=True, figsize=(8.0, 5.6), layout="constrained")
+    figure, axes = plt.subplots(2, 1, sharex=True, figsize=(8.0, 5.6), layout="constrained")
     ways = (
         (elastic, f"elastic: {elastic.core_seconds:.0f} core-seconds in {elastic.seconds:.0f} s"),
         (static, f"static: {static.core_seconds:.0f} core-seconds in {static.seconds:.0f} s"),
@@ -181,8 +183,8 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.3, help="seconds that a request takes (default: 0.3)")
     parser.add_argument("--workers", type=int, default=32, help="most workers (default: 32)")
     parser.add_argument("--slots", type=int, default=8, help="tasks at once in a worker (default: 8)")
-    parser.add_argument("--idle", type=float, default=2.0, help="seconds without work before one leaves (default: 2)")
-    parser.add_argument("--factor", type=float, default=1.0, help="workers.factor (default: 1)")
+    parser.add_argument("--idle", type=float, default=1.5, help="seconds without work before one leaves (default: 1.5)")
+    parser.add_argument("--factor", type=float, default=0.35, help="workers.factor (default: 0.35)")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each, in turn; medians count (default: 1)")
     parser.add_argument("--folder", type=Path, help="where to put tiles (default: the temporary folder)")
     parser.add_argument("--plot", type=Path, help="where to put a picture")
