@@ -13,8 +13,8 @@ from numpywren.kernels.hb2st import hb2st
 from numpywren.kernels.he2hb import he2hb_panel
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.hemm import hemm, her2k
-from numpywren.kernels.ormtr import orgtr, ormtr
-from numpywren.kernels.sweeps import sweep_factors, sweeps, sweeps_right
+from numpywren.kernels.ormtr import ormtr
+from numpywren.kernels.sweeps import sweep_factors, sweeps
 from numpywren.kernels.threads import single_threaded_blas
 
 
@@ -29,9 +29,16 @@ def stedc(dtype):
     return lapack_eig.stedc(d, e, np.empty((500, 500), dtype, order="F"))
 
 
+def laed4(dtype):
+    n = 1_000_000
+    d = np.linspace(0, 1, n, dtype=dtype)
+    return lapack_eig.laed4(n // 2, d, np.full(n, n**-0.5, dtype), 1.0, np.empty_like(d))
+
+
 # One call of one routine each: between two calls the GIL would be free anyhow.
 ROUTINES = {
     "stedc": (stedc, "fd"),
+    "laed4": (laed4, "fd"),
     "sterf": (lambda dtype: lapack_eig.sterf(drawn(3000, dtype=dtype), drawn(2999, dtype=dtype)), "fd"),
     "heevd": (lambda dtype: heevd(drawn(350, 350, dtype=dtype), first=0, count=350), "fdFD"),
     "hemm": (lambda dtype: hemm(drawn(900, 900, dtype=dtype), drawn(900, 900, dtype=dtype)), "dD"),
@@ -57,21 +64,9 @@ def kernels():
     return {
         "hb2st": lambda: hb2st(packed, band=band, first=0, count=100)[0],
         "sweep_factors": lambda: sweep_factors(v, tau, band=band, first=0),
-        "sweeps": lambda: sweeps(drawn(n, 200), [v], [f], band=band, group=96, top=0),
+        "sweeps": lambda: sweeps([drawn(n, 200)], [v], [f], band=band, group=96, top=0),
         "ormtr": lambda: ormtr(
             drawn(n, 200), [drawn(100, 100), drawn(100, 100)], [drawn(100, 100)], tiles=3, ratio=1, top=0
-        ),
-        "sweeps_right": lambda: sweeps_right([drawn(200, n)], [v], [f], band=band, group=96, bottom=0),
-        "orgtr": lambda: orgtr(
-            drawn(1, 1),
-            [drawn(100, 100), drawn(100, 100)],
-            [drawn(100, 100)],
-            order=n,
-            left=100,
-            width=200,
-            tiles=3,
-            ratio=1,
-            top=0,
         ),
         "he2hb_panel": lambda: he2hb_panel([drawn(200, 200), drawn(200, 200)], [], [], band=50, at=0)[0],
     }

@@ -7,7 +7,7 @@ import pytest
 
 from numpywren.kernels.heevd import heevd, heevd_values
 from numpywren.kernels.spectral import half_exponentials, half_roots, log_pivots, scale_columns
-from numpywren.kernels.stedc import stedc, sterf
+from numpywren.kernels.stedc import stedc_piece, stedc_values, sterf, tridiagonal
 
 
 def hermitian(draw, n):
@@ -35,28 +35,46 @@ def test_heevd(draw, dtype, layout, n, first, count):
     assert np.abs(values - w).max(initial=0) <= bound(a, dtype)
 
 
-@pytest.mark.parametrize(("n", "first", "count", "width"), [(1, 0, 1, 1), (2, 0, 2, 1), (30, 0, 30, 7), (30, 5, 11, 4)])
-def test_stedc_and_sterf(draw, dtype, n, first, count, width):
-    band = draw(5, n)
+@pytest.mark.parametrize(("n", "pieces"), [(1, 1), (2, 2), (30, 1), (30, 4), (31, 8)])
+def test_pieces_and_what_was_taken_off_are_the_matrix(draw, dtype, n, pieces):
+    band = 1000 * draw(5, n)
     d, e = band[0].real, band[1, : n - 1].real
     a = np.diag(d) + np.diag(e, 1) + np.diag(e, -1)
-    w, *strips = stedc(band, first=first, count=count, width=width)
-    assert (w.shape, *(z.shape for z in strips)) == stedc.shape(band.shape, first=first, count=count, width=width)
-    z = np.hstack(strips)
-    assert z.dtype == w.dtype == d.dtype
-    assert all(strip.flags.f_contiguous for strip in strips)
-    assert np.linalg.norm(a @ z - z * w.T) <= bound(a, dtype)
-    assert np.linalg.norm(z.T @ z - np.eye(count)) <= bound(np.eye(n), dtype)
+    divided = tridiagonal(band, pieces=pieces)
+    assert divided.shape == tridiagonal.shape(band.shape, pieces=pieces)
+    assert divided.dtype == d.dtype
+    assert 0.5 <= max(np.abs(a).max() / 2 ** divided[0, 2], 0.5) <= 1
+    made = np.zeros_like(a)
+    for piece in range(pieces):
+        start, stop = piece * n // pieces, (piece + 1) * n // pieces
+        ends, q = stedc_piece(divided, start=start, stop=stop)
+        assert (ends.shape, q.shape) == stedc_piece.shape(divided.shape, start=start, stop=stop)
+        assert ends.dtype == q.dtype == d.dtype
+        (values,) = stedc_values(divided, [ends])
+        assert (values.shape,) == stedc_values.shape(divided.shape, (ends.shape,))
+        assert np.array_equal(ends[:, 1:3], q[[0, -1]].T)
+        made[start:stop, start:stop] += q * values[:, 0] @ q.T
+        if start:
+            cut = slice(start - 1, start + 1)
+            made[cut, cut] += [[abs(e[start - 1]), e[start - 1]], [e[start - 1], abs(e[start - 1])]]
+    assert np.linalg.norm(made - a) <= bound(a, dtype)
+
+
+@pytest.mark.parametrize(("n", "first", "count"), [(1, 0, 1), (2, 0, 2), (30, 0, 30), (30, 5, 11)])
+def test_sterf(draw, dtype, n, first, count):
+    band = draw(5, n)
+    d, e = band[0].real, band[1, : n - 1].real
     values = sterf(band, first=first, count=count)
     assert values.shape == sterf.shape(band.shape, first=first, count=count)
-    assert np.abs(values - w).max() <= bound(a, dtype)
+    a = np.diag(d) + np.diag(e, 1) + np.diag(e, -1)
+    assert np.abs(values[:, 0] - np.linalg.eigvalsh(a)[first : first + count]).max() <= bound(a, dtype)
 
 
 def test_what_does_not_converge_says_so():
     band = np.full((2, 60), np.nan)
     for call in (
         lambda: sterf(band, first=0, count=60),
-        lambda: stedc(band, first=0, count=60, width=60),
+        lambda: tridiagonal(band, pieces=2),
         lambda: heevd(np.full((60, 60), np.nan), first=0, count=60),
     ):
         with pytest.raises(np.linalg.LinAlgError, match="did not converge"):

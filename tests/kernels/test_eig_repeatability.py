@@ -14,9 +14,10 @@ from numpywren.kernels.hb2st import hb2st
 from numpywren.kernels.he2hb import he2hb_panel
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.hemm import hemm, her2k
-from numpywren.kernels.ormtr import orgtr, ormtr
-from numpywren.kernels.stedc import stedc
-from numpywren.kernels.sweeps import sweep_factors, sweeps, sweeps_right
+from numpywren.kernels.laed import laed2, laed3, laed4, merged, merged_ends
+from numpywren.kernels.ormtr import ormtr
+from numpywren.kernels.stedc import stedc_piece, tridiagonal
+from numpywren.kernels.sweeps import sweep_factors, sweeps
 from numpywren.kernels.threads import single_threaded_blas
 
 
@@ -31,28 +32,20 @@ def cases(draw):
     tau = np.asfortranarray(tau)
     f = sweep_factors(v, tau, band=band, first=0)
     square, below, wide = draw(67, 67), draw(43, 67), draw(67, 20)
+    divided = tridiagonal(packed, pieces=2)
+    left, right = (stedc_piece(divided, start=start, stop=stop) for start, stop in ((0, 65), (65, n)))
+    begun = laed2(divided, [left[0]], [right[0]], cut=65)
+    merge = laed3(*begun, *([x] for x in laed4(*begun, part=0, parts=1)))
+    ends = merged_ends(*merge, [left[0]], [right[0]], start=5, stop=60)
     return {
         "hb2st": lambda place: hb2st(place(packed), band=band, first=0, count=50),
         "sweep_factors": lambda place: sweep_factors(place(v), place(tau), band=band, first=0),
-        "sweeps": lambda place: sweeps(place(z), [place(v)], [place(f)], band=band, group=40, top=0),
-        "sweeps_right": lambda place: sweeps_right(
-            [place(np.asfortranarray(z.T))], [place(v)], [place(f)], band=band, group=40, bottom=0
-        ),
-        "orgtr": lambda place: orgtr(
-            place(z),
-            [place(z[:80]), place(z[80:])],
-            [place(z[:21])],
-            order=n,
-            left=40,
-            width=60,
-            tiles=3,
-            ratio=1,
-            top=0,
-        ),
+        "sweeps": lambda place: sweeps([place(z)], [place(v)], [place(f)], band=band, group=40, top=0),
         "he2hb_panel": lambda place: he2hb_panel([place(square), place(below)], [], [], band=16, at=1),
         "hemm": lambda place: hemm(place(square), place(wide)),
         "her2k": lambda place: her2k(place(wide), place(wide)),
-        "stedc": lambda place: stedc(place(packed), first=0, count=n, width=40),
+        "stedc_piece": lambda place: stedc_piece(place(divided), start=0, stop=n),
+        "merged": lambda place: merged(place(left[1]), *map(place, merge), place(ends), row=0, start=5),
         "heevd": lambda place: heevd(place(square), first=0, count=60),
         "ormtr": lambda place: ormtr(
             place(z), [place(z[:80]), place(z[80:])], [place(z[:21])], tiles=3, ratio=1, top=0
@@ -66,12 +59,11 @@ def cases(draw):
         "hb2st",
         "sweep_factors",
         "sweeps",
-        "sweeps_right",
-        "orgtr",
         "he2hb_panel",
         "hemm",
         "her2k",
-        "stedc",
+        "stedc_piece",
+        "merged",
         "heevd",
         "ormtr",
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numpywren.kernels.hb2st import hb2st, hbpack
-from numpywren.kernels.sweeps import hop_count, hop_rows, sweep_factors, sweeps, sweeps_right
+from numpywren.kernels.sweeps import hop_count, hop_rows, sweep_factors, sweeps
 
 #: Order, bandwidth, sweeps in a group.
 CASES = [
@@ -84,35 +84,18 @@ def test_blocks_of_sweeps_are_the_product_of_the_reflectors(draw, dtype, n, band
     assert [sweep_factors.shape(v.shape, t.shape, band=band, first=0) for v, t in zip(vs, taus, strict=True)] == [
         f.shape for f in fs
     ]
-    got = sweeps(z, vs[::-1], fs[::-1], band=band, group=group, top=len(vs) - 1)
+    pieces = [np.asfortranarray(z[top : top + 5]) for top in range(0, n, 5)]
+    got = sweeps(pieces, vs[::-1], fs[::-1], band=band, group=group, top=len(vs) - 1)
+    shapes = [tuple(x.shape for x in each) for each in (pieces, vs[::-1], fs[::-1])]
+    assert sweeps.shape(*shapes, band=band, group=group, top=len(vs) - 1) == got.shape
     assert got.dtype == dtype
     assert got.flags.f_contiguous
     assert close(got, want, dtype, np.linalg.norm(z))
     # in two steps, and of a strip of no columns
     if len(vs) > 1:
-        part = sweeps(z, vs[:0:-1], fs[:0:-1], band=band, group=group, top=len(vs) - 1)
-        assert np.array_equal(sweeps(part, vs[:1], fs[:1], band=band, group=group, top=0), got)
-    assert sweeps(z[:, :0], vs[::-1], fs[::-1], band=band, group=group, top=len(vs) - 1).shape == (n, 0)
-
-
-@pytest.mark.parametrize(("n", "band", "group"), CASES)
-def test_blocks_of_sweeps_from_the_right(draw, dtype, n, band, group):
-    _, vs, taus = reduce(band_of(draw, n, band), band, group)
-    r = draw(6, n)
-    want = r @ product(vs, taus, n, band, group, dtype)
-    fs = [sweep_factors(v, t, band=band, first=g * group) for g, (v, t) in enumerate(zip(vs, taus, strict=True))]
-    pieces = [np.asfortranarray(r[:, left : left + 5]) for left in range(0, n, 5)]
-    got = sweeps_right(pieces, vs, fs, band=band, group=group, bottom=0)
-    assert got.dtype == dtype
-    assert got.flags.f_contiguous
-    assert close(got, want, dtype, np.linalg.norm(r))
-    shapes = [tuple(x.shape for x in each) for each in (pieces, vs, fs)]
-    assert sweeps_right.shape(*shapes, band=band, group=group, bottom=0) == got.shape
-    # in two steps, and of a strip of no rows
-    if len(vs) > 1:
-        part = sweeps_right([r], vs[:1], fs[:1], band=band, group=group, bottom=0)
-        assert np.array_equal(sweeps_right([part], vs[1:], fs[1:], band=band, group=group, bottom=1), got)
-    assert sweeps_right([r[:0]], vs, fs, band=band, group=group, bottom=0).shape == (0, n)
+        part = sweeps([z], vs[:0:-1], fs[:0:-1], band=band, group=group, top=len(vs) - 1)
+        assert np.array_equal(sweeps([part], vs[:1], fs[:1], band=band, group=group, top=0), got)
+    assert sweeps([z[:, :0]], vs[::-1], fs[::-1], band=band, group=group, top=len(vs) - 1).shape == (n, 0)
 
 
 def test_groups_make_no_difference(draw):
@@ -137,11 +120,8 @@ def test_any_layout_and_arguments_stay_as_they_are(draw, layout):
     z = draw(14, 5)
     state, v, tau = hb2st(a, band=3, first=0, count=13)
     f = sweep_factors(v, tau, band=3, first=0)
-    want = sweeps(z, [v], [f], band=3, group=13, top=0)
-    got = sweeps(layout(z), [layout(v)], [layout(f)], band=3, group=13, top=0)
-    assert np.array_equal(got, want)
-    want = sweeps_right([z.T], [v], [f], band=3, group=13, bottom=0)
-    got = sweeps_right([layout(z.T)], [layout(v)], [layout(f)], band=3, group=13, bottom=0)
+    want = sweeps([z], [v], [f], band=3, group=13, top=0)
+    got = sweeps([layout(z)], [layout(v)], [layout(f)], band=3, group=13, top=0)
     assert np.array_equal(got, want)
     assert np.array_equal(hb2st(layout(a), band=3, first=0, count=13)[0], state)
     assert np.array_equal(sweep_factors(layout(v), layout(tau), band=3, first=0), f)
@@ -158,10 +138,7 @@ def test_a_tridiagonal_matrix_is_left_alone():
 
 def test_flops():
     assert hb2st.flops((9, 100), band=4, first=0, count=99) == pytest.approx(6 * 4 * 100**2, rel=0.02)
-    assert sweeps.flops((100, 7), ((100, 99),), ((5, 5),), band=4, group=99, top=0) == pytest.approx(
-        2 * 7 * 100**2, rel=0.02
-    )
-    assert sweeps_right.flops(((7, 100),), ((100, 99),), ((5, 5),), band=4, group=99, bottom=0) == pytest.approx(
+    assert sweeps.flops(((60, 7), (40, 7)), ((100, 99),), ((5, 5),), band=4, group=99, top=0) == pytest.approx(
         2 * 7 * 100**2, rel=0.02
     )
 
@@ -169,7 +146,6 @@ def test_flops():
 def test_refusals():
     with pytest.raises(ValueError, match="as many columns"):
         sweep_factors(np.zeros((5, 2)), np.zeros((2, 3)), band=2, first=0)
-    with pytest.raises(ValueError, match="5 rows"):
-        sweeps(np.zeros((5, 2)), [np.zeros((4, 2))], [np.zeros((2, 2))], band=2, group=4, top=0)
-    with pytest.raises(ValueError, match=r"\(4, 2\).*one height"):
-        sweeps_right([np.zeros((2, 5))], [np.zeros((4, 2))], [np.zeros((2, 2))], band=2, group=4, bottom=0)
+    for pieces in ([np.zeros((3, 2)), np.zeros((2, 2))], [np.zeros((2, 2)), np.zeros((2, 3))]):
+        with pytest.raises(ValueError, match=r"\(4, 2\).*one width"):
+            sweeps(pieces, [np.zeros((4, 2))], [np.zeros((2, 2))], band=2, group=4, top=0)

@@ -7,7 +7,7 @@ import pytest
 
 from numpywren.kernels.he2hb import he2hb_block, he2hb_inner, he2hb_panel, he2hb_update
 from numpywren.kernels.hemm import hemm, her2k
-from numpywren.kernels.ormtr import cut_rows, orgtr, ormtr
+from numpywren.kernels.ormtr import cut_rows, ormtr
 
 
 def tolerance(dtype, *arrays):
@@ -88,35 +88,6 @@ def test_ormtr_applies_panels_from_the_last(draw, dtype, n, tile, ratio, w):
     assert ormtr.shape(
         z.shape, tuple(v.shape for v in vs), tuple(t.shape for t in ts), tiles=tiles, ratio=ratio, top=top
     )
-
-
-@pytest.mark.parametrize(("n", "tile", "ratio"), [(12, 4, 2), (13, 4, 4), (9, 3, 1), (3, 4, 2)])
-def test_orgtr_is_ormtr_of_the_identity(draw, dtype, n, tile, ratio):
-    band, tiles = tile // ratio, -(-n // tile)
-    like, identity = draw(2, 1), np.eye(n, dtype=dtype)
-    panels = [(np.tril(draw(n, band), -(q + 1) * band), draw(band, band)) for q in range(-(-n // band) - 1)]
-    for left in range(0, n, tile):
-        # panels that begin at the strip's last row or below it are left out
-        top = min((left + tile) // band, len(panels) + 1) - 2
-        sizes = {"tiles": tiles, "ratio": ratio, "top": top}
-        vs = [v for q in range(top, -1, -1) for v in rows_of(panels[q][0], tile)[(q + 1) // ratio :]]
-        ts = [panels[q][1] for q in range(top, -1, -1)]
-        got = orgtr(like, vs, ts, order=n, left=left, width=tile, **sizes)
-        assert got.dtype == dtype
-        assert got.flags.f_contiguous
-        assert np.array_equal(got, ormtr(identity[:, left : left + tile], vs, ts, **sizes))
-        shapes = like.shape, tuple(v.shape for v in vs), tuple(t.shape for t in ts)
-        assert orgtr.shape(*shapes, order=n, left=left, width=tile, **sizes) == got.shape
-        every = range(len(panels) - 1, -1, -1)
-        whole = ormtr(
-            identity[:, left : left + tile],
-            [v for q in every for v in rows_of(panels[q][0], tile)[(q + 1) // ratio :]],
-            [panels[q][1] for q in every],
-            tiles=tiles,
-            ratio=ratio,
-            top=len(panels) - 1,
-        )
-        assert np.linalg.norm(got - whole) <= tolerance(dtype, whole)
 
 
 def test_ormtr_wants_all_tiles_of_a_panel(draw):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from linalg.matrices import DTYPES, FAMILIES, eps, hermitian_family, random
 
 import numpywren as nw
+from numpywren.linalg import eigen
 from numpywren.linalg.eigen import two_stages, vector_sizes
 
 
@@ -60,27 +61,32 @@ def test_a_band_of_many_panels_and_hops(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.complex64])
-@pytest.mark.parametrize(("count", "formed"), [(20, 0), (60, 1)])
-def test_both_ways_to_the_vectors_in_little_memory(count, formed, dtype):
+@pytest.mark.parametrize("count", [20, 60])
+def test_in_little_memory(count, dtype):
     n, tile = 60, 4
     a = hermitian_family("random", n, dtype)
     with nw.config.set({"worker.slots": 4, "worker.memory": 36 * n * n}):
         sizes, _ = vector_sizes(n, tile, count, a.itemsize)
         check(a, *solved(a, tile, subset_by_index=(0, count - 1)))
-    assert sizes["formed"] == formed
     assert sizes["depth"] < n // tile
     assert sizes["held"] < sizes["groups"]
 
 
-def test_q_is_formed_where_slots_would_idle():
-    def formed(slots, n, count):
-        with nw.config.set({"worker.slots": slots}):
-            return vector_sizes(n, 512, count, 8)[0]["formed"]
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("n", "piece", "dtype"), [(40, 9, np.float64), (23, 3, np.complex64), (11, 2, np.float32)])
+def test_many_levels_of_divide_and_conquer(monkeypatch, name, n, piece, dtype):
+    monkeypatch.setattr(eigen, "PIECE", piece)
+    a = hermitian_family(name, n, dtype)
+    assert vector_sizes(n, 6, n, a.itemsize)[0]["levels"] >= 3
+    check(a, *solved(a, 6))
+    check(a, *solved(a, 6, subset_by_index=(2, n - 4)), first=2)
 
-    assert [formed(slots, 4096, 4096) for slots in (1, 2, 16)] == [0, 1, 1]
-    assert [formed(16, 4096, count) for count in (1, 2047, 2048)] == [0, 0, 1]
-    assert formed(2, 100_000, 75_000) == 0
-    assert formed(3, 100_000, 75_000) == 1
+
+@pytest.mark.parametrize("n", [2, 3, 1024, 1025, 4096, 4097, 100_000])
+def test_no_piece_is_empty_or_too_long(n):
+    pieces = 2 ** vector_sizes(n, 500, n, 8)[0]["levels"] if n > 500 else 2
+    assert 2 <= pieces <= n
+    assert pieces == 2 or n / pieces <= eigen.PIECE < 2 * n / pieces
 
 
 def test_a_diagonal_matrix_is_sorted():

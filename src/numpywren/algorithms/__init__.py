@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # programs that bear their modules' names
     from numpywren.algorithms.matrix_power import matrix_power as matrix_power
     from numpywren.algorithms.posv import posv as posv
     from numpywren.algorithms.qr import qr as qr
+    from numpywren.algorithms.stedc import stedc as stedc
 
 #: Name of each program → the module that holds it.
 _HOMES = {
@@ -102,6 +103,7 @@ _HOMES = {
     "scale": "elementwise",
     "scale_vector": "elementwise",
     "slogdet": "determinant",
+    "stedc": "stedc",
     "sysv": "gesv",
     "trace": "diagonal",
     "trsm_adjoint": "trsm",

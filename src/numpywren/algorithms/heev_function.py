@@ -67,13 +67,13 @@ def heev_function(
     band: Size,
     groups: Size,
     group: Size,
+    levels: Size,
     count: Size,
     width: Size,
     height: Size,
     held: Size,
     depth: Size,
     order: Size,
-    formed: Size,
     root: Size,
 ) -> None:
     """The square root (`root` 1) or the exponential (2) of a Hermitian matrix: `heev`, and F Fᴴ with its vectors."""
@@ -91,6 +91,7 @@ def heev_function(
         band=band,
         groups=groups,
         group=group,
+        levels=levels,
         first=0,
         count=count,
         width=width,
@@ -98,7 +99,6 @@ def heev_function(
         held=held,
         depth=depth,
         order=order,
-        formed=formed,
     )
     if n > 0:
         spectral_function(W, U, X, k=strips, one=1, root=root)

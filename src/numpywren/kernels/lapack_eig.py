@@ -7,9 +7,9 @@ import ctypes
 import numpy as np
 
 from numpywren.kernels.buffers import fresh
-from numpywren.kernels.capsule import LETTERS, NDArray, address, char, integer, routine
+from numpywren.kernels.capsule import LETTERS, NDArray, address, char, integer, routine, scalar
 
-__all__ = ["check_converged", "heevd", "stedc", "sterf"]
+__all__ = ["check_converged", "heevd", "laed4", "stedc", "sterf"]
 
 
 def check_converged(name: str, info: int) -> None:
@@ -47,6 +47,26 @@ def stedc(d: NDArray, e: NDArray, z: NDArray) -> int:
         integer(length),
         address(iwork),
         integer(ilength),
+        ctypes.byref(info),
+    )
+    return info.value
+
+
+def laed4(root: int, d: NDArray, z: NDArray, rho: float, away: NDArray) -> int:
+    """Write to `away` the distances d_j - λ of three poles or more from a root λ of 1 + ρ Σ z_j² / (d_j - λ).
+
+    Poles ascend; roots count from 0. Returns LAPACK's info (k > 0: not converged).
+    """
+    info, value = ctypes.c_int(0), np.empty(1, d.dtype)
+    letter = LETTERS[d.dtype]
+    routine("lapack", letter + "laed4")(
+        integer(d.size),
+        integer(root + 1),
+        address(d),
+        address(z),
+        address(away),
+        scalar(letter, rho),
+        address(value),
         ctypes.byref(info),
     )
     return info.value

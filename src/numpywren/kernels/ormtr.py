@@ -1,4 +1,4 @@
-"""Block reflectors of `he2hb` multiplied, or applied to a strip of columns, and strips cut into tiles."""
+"""Block reflectors of `he2hb` applied to a strip of columns, and strips cut into tiles."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from numpywren.kernels import blas
-from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
 from numpywren.kernels.layout import Shape, column_copy
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["cut_rows", "orgtr", "ormtr"]
+__all__ = ["cut_rows", "ormtr"]
 
 
 def _counts(listed: int, panels: int, tiles: int, ratio: int, top: int) -> list[int]:
@@ -70,87 +69,6 @@ def ormtr(z: NDArray, vs: Sequence[NDArray], ts: Sequence[NDArray], *, tiles: in
     LAPACK: ``ormtr``, ``larfb``.
     """
     result = column_copy(z, common_dtype(z, *vs, *ts))
-    _apply_panels(result, vs, ts, tiles, ratio, top)
-    return result
-
-
-def _columns_shape(
-    like: Shape,
-    vs: tuple[Shape, ...],
-    ts: tuple[Shape, ...],
-    *,
-    order: int,
-    left: int,
-    width: int,
-    tiles: int,
-    ratio: int,
-    top: int,
-) -> Shape:
-    """Shape of the strip."""
-    _counts(len(vs), len(ts), tiles, ratio, top)
-    return (order, max(0, min(width, order - left)))
-
-
-def _columns_flops(
-    like: Shape, vs: tuple[Shape, ...], ts: tuple[Shape, ...], *, order: int, left: int, width: int, **options: int
-) -> float:
-    """4 w an element of V."""
-    return sum(4.0 * rows * columns * max(0, min(width, order - left)) for rows, columns in vs)
-
-
-@kernel(shape=_columns_shape, flops=_columns_flops)
-def orgtr(
-    like: NDArray,
-    vs: Sequence[NDArray],
-    ts: Sequence[NDArray],
-    *,
-    order: int,
-    left: int,
-    width: int,
-    tiles: int,
-    ratio: int,
-    top: int,
-) -> NDArray:
-    """Columns of a product of block reflectors of `he2hb`: the strip of the identity to which `ormtr` applies them.
-
-    Panels that begin below row `left` + `width` do nothing to it, and need not be given.
-
-    Parameters
-    ----------
-    like : ndarray
-        Any tile of the type that is wanted: there may be no panel.
-    vs, ts : lists of ndarray
-        The panels `top`, `top` - 1, … as for `ormtr`.
-    order : int
-        Rows of the strip.
-    left, width : int
-        First column, and number of columns; fewer where the matrix ends.
-    tiles, ratio, top : int
-        As for `ormtr`.
-
-    Returns
-    -------
-    ndarray, shape (order, up to width)
-        A fresh column-major tile.
-
-    References
-    ----------
-    LAPACK: ``orgtr``.
-    """
-    shape = _columns_shape(
-        like.shape,
-        tuple(v.shape for v in vs),
-        tuple(t.shape for t in ts),
-        order=order,
-        left=left,
-        width=width,
-        tiles=tiles,
-        ratio=ratio,
-        top=top,
-    )
-    result = fresh(shape, common_dtype(like, *vs, *ts))
-    result[...] = 0
-    np.fill_diagonal(result[left:], 1)
     _apply_panels(result, vs, ts, tiles, ratio, top)
     return result
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from numpywren.kernels import lapack_eig
 from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import NDArray, common_dtype
+from numpywren.kernels.laed import EIGENVALUE, ENDS, FIRST, LAST, NORM
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["stedc", "sterf"]
+__all__ = ["stedc_piece", "stedc_values", "sterf", "tridiagonal"]
 
 
 def _tridiagonal(band_matrix: NDArray) -> tuple[NDArray, NDArray]:
@@ -64,41 +67,71 @@ def sterf(band_matrix: NDArray, *, first: int, count: int) -> NDArray:
     return d[slice(*_wanted(d.size, first, count)), None]
 
 
-def _shape(band_matrix: Shape, *, first: int, count: int, width: int) -> tuple[Shape, ...]:
-    n = band_matrix[1]
-    start, stop = _wanted(n, first, count)
-    strips = [(n, min(width, stop - left)) for left in range(start, stop, width)]
-    return ((stop - start, 1), *strips)
+#: Columns of the tile in which the tridiagonal matrix is divided.
+DIAGONAL, BELOW, UNIT = range(3)
 
 
-def _flops(band_matrix: Shape, *, first: int, count: int, width: int) -> float:
-    """4/3 n³ at most; fewer where eigenvalues deflate."""
-    return 4 / 3 * float(band_matrix[1]) ** 3
-
-
-def _work(band_matrix: Shape, *, first: int, count: int, width: int) -> int:
-    """All eigenvectors, and LAPACK's n² + 4 n."""
-    return 2 * band_matrix[1] ** 2 + 8 * band_matrix[1]
-
-
-@kernel(results="any", shape=_shape, flops=_flops, work=_work)
-def stedc(band_matrix: NDArray, *, first: int, count: int, width: int) -> tuple[NDArray, ...]:
-    """Eigenvalues and eigenvectors of a real symmetric tridiagonal matrix, by divide and conquer.
+@kernel(shape=lambda band_matrix, *, pieces: (band_matrix[1], 3))
+def tridiagonal(band_matrix: NDArray, *, pieces: int) -> NDArray:
+    """Divide a real symmetric tridiagonal matrix into pieces, by taking off a matrix of rank one at each cut.
 
     Parameters
     ----------
     band_matrix : ndarray, shape (2 or more, n)
         The diagonal in its first row, and in the second what is below the diagonal; imaginary parts are not read.
-    first, count : int
-        Which of the eigenvalues in ascending order are wanted.
-    width : int
-        Eigenvectors in a strip.
+    pieces : int
+        How many; piece r begins with row r n // pieces.
 
     Returns
     -------
-    w : ndarray, shape (count, 1)
-    z : ndarrays, shapes (n, width)
-        Strips of eigenvectors, as columns; the last may be narrower. All real.
+    ndarray, shape (n, 3)
+        The diagonal, less the absolute value of what is beside each cut; what is below the diagonal; and in the first
+        row the power of two by which both were divided, so that no element is greater than 1.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the matrix holds infinities or NaNs.
+    """
+    d, e = _tridiagonal(band_matrix)
+    n = d.size
+    divided = np.zeros((n, 3), d.dtype, order="F")
+    largest = max(np.abs(d).max(initial=0), np.abs(e).max(initial=0))
+    power = int(np.frexp(largest)[1]) if largest else 0
+    divided[:, DIAGONAL], divided[: n - 1, BELOW] = np.ldexp(d, -power), np.ldexp(e, -power)
+    divided[:1, UNIT] = power
+    for piece in range(1, pieces):
+        cut = piece * n // pieces
+        divided[cut - 1 : cut + 1, DIAGONAL] -= abs(divided[cut - 1, BELOW])
+    return divided
+
+
+def _piece_shape(divided: Shape, *, start: int, stop: int) -> tuple[Shape, ...]:
+    return (stop - start, ENDS), (stop - start, stop - start)
+
+
+@kernel(
+    results=2,
+    shape=_piece_shape,
+    flops=lambda divided, *, start, stop: 4 / 3 * float(stop - start) ** 3,
+    work=lambda divided, *, start, stop: (stop - start) ** 2 + 8 * (stop - start),
+)
+def stedc_piece(divided: NDArray, *, start: int, stop: int) -> tuple[NDArray, NDArray]:
+    """Eigenvalues and eigenvectors of a piece of a divided tridiagonal matrix.
+
+    Parameters
+    ----------
+    divided : ndarray, shape (n, 3)
+        The matrix as `tridiagonal` divided it.
+    start, stop : int
+        The piece's first row, and the one after its last.
+
+    Returns
+    -------
+    ends : ndarray, shape (m, 4)
+        Eigenvalues, ascending, with the first and the last elements of the vectors, and 1.
+    q : ndarray, shape (m, m)
+        Eigenvectors, as columns.
 
     Raises
     ------
@@ -110,9 +143,33 @@ def stedc(band_matrix: NDArray, *, first: int, count: int, width: int) -> tuple[
     M. Gu, S. C. Eisenstat, "A divide-and-conquer algorithm for the symmetric tridiagonal eigenproblem", SIAM J. Matrix
     Anal. Appl. 16 (1995). LAPACK: ``stedc``.
     """
-    d, e = _tridiagonal(band_matrix)
-    n = d.size
-    z = fresh((n, n), d.dtype)
-    lapack_eig.check_converged("stedc", lapack_eig.stedc(d, e, z) if n else 0)
-    start, stop = _wanted(n, first, count)
-    return (d[start:stop, None], *(z[:, left : min(left + width, stop)] for left in range(start, stop, width)))
+    m = stop - start
+    d, e = divided[start:stop, DIAGONAL].copy(), divided[start : max(start, stop - 1), BELOW].copy()
+    q, ends = fresh((m, m), d.dtype), np.ones((m, ENDS), d.dtype, order="F")
+    if m:
+        lapack_eig.check_converged("stedc", lapack_eig.stedc(d, e, q))
+        ends[:, EIGENVALUE], ends[:, FIRST], ends[:, LAST], ends[:, NORM] = d, q[0], q[-1], 1
+    return ends, q
+
+
+def _unscaled_shape(divided: Shape, ends: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    return tuple((piece[0], 1) for piece in ends)
+
+
+@kernel(results="any", shape=_unscaled_shape)
+def stedc_values(divided: NDArray, ends: Sequence[NDArray]) -> tuple[NDArray, ...]:
+    """The eigenvalues of a divided tridiagonal matrix, with the scale that they had.
+
+    Parameters
+    ----------
+    divided : ndarray, shape (n, 3)
+        The matrix as `tridiagonal` divided it.
+    ends : list of ndarray, shapes (w, 4)
+        Eigenvalues in the first column.
+
+    Returns
+    -------
+    ndarrays, shapes (w, 1)
+    """
+    power = int(divided[0, UNIT])
+    return tuple(np.asfortranarray(np.ldexp(piece[:, EIGENVALUE : EIGENVALUE + 1], power)) for piece in ends)

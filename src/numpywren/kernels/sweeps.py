@@ -25,7 +25,7 @@ from numpywren.kernels.capsule import LETTERS, NDArray, address, char, common_dt
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["hop_count", "hop_rows", "sweep_factors", "sweeps", "sweeps_right"]
+__all__ = ["hop_count", "hop_rows", "sweep_factors", "sweeps"]
 
 #: Sweeps in a block, at most: wider ones waste more on the corners of the parallelogram, narrower ones more on gemm.
 BLOCK = 32
@@ -138,28 +138,31 @@ def sweep_factors(v: NDArray, tau: NDArray, *, band: int, first: int) -> NDArray
     return factors
 
 
-def _shape(z: Shape, vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, top: int) -> Shape:
+def _shape(
+    pieces: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, top: int
+) -> Shape:
     """Shape of the strip."""
-    if len(vs) != len(fs) or any(v[0] != z[0] for v in vs):
-        raise ValueError(
-            f"sweeps got a strip of shape {z}, reflectors of shapes {vs} and {len(fs)} tiles of factors; it wants "
-            f"reflectors of {z[0]} rows, and factors for each"
-        )
-    return z
+    return (sum(piece[0] for piece in pieces), pieces[0][1])
 
 
-def _flops(z: Shape, vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, top: int) -> float:
+def _flops(
+    pieces: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, top: int
+) -> float:
     """4 n w for each reflector of length n."""
-    return sum(4.0 * z[1] * max(0, z[0] - 1 - s) for s in range((top + 1 - len(vs)) * group, (top + 1) * group))
+    n, w = sum(piece[0] for piece in pieces), pieces[0][1]
+    return sum(4.0 * w * max(0, n - 1 - s) for s in range((top + 1 - len(vs)) * group, (top + 1) * group))
 
 
 @kernel(shape=_shape, flops=_flops)
-def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: int, group: int, top: int) -> NDArray:
+def sweeps(
+    pieces: Sequence[NDArray], vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: int, group: int, top: int
+) -> NDArray:
     """Multiply a strip of columns from the left by the reflectors of groups of sweeps: Z ← Q Z.
 
     Parameters
     ----------
-    z : ndarray, shape (n, w)
+    pieces : list of ndarray, each of w columns
+        The strip, in one piece or more, on top of one another.
     vs : list of ndarray, each of shape (n, sweeps)
         The reflectors of the groups `top`, `top` - 1, … in this order, which is that in which they are applied.
     fs : list of ndarray
@@ -185,12 +188,20 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
     A. Haidar, P. Luszczek, J. Dongarra, "New algorithm for computing eigenvectors of the symmetric eigenvalue
     problem", IPDPSW 2014.
     """
-    _shape(z.shape, tuple(v.shape for v in vs), tuple(f.shape for f in fs), band=band, group=group, top=top)
-    dtype = common_dtype(z, *vs, *fs)
-    n, w = z.shape
+    n, w = sum(map(len, pieces)), pieces[0].shape[1]
+    if len(vs) != len(fs) or any(len(v) != n for v in vs) or any(piece.shape[1] != w for piece in pieces):
+        raise ValueError(
+            f"sweeps got pieces of shapes {[piece.shape for piece in pieces]}, reflectors of shapes "
+            f"{[v.shape for v in vs]} and {len(fs)} tiles of factors; it wants pieces of one width, reflectors of as "
+            f"many rows as the pieces have together, and factors for each"
+        )
+    dtype = common_dtype(*pieces, *vs, *fs)
     # Rows of Z are contiguous here, so that what a block reaches is one piece of memory.
     rows = fresh((w, n), dtype)
-    _transpose(z, rows)
+    row = 0
+    for piece in pieces:
+        _transpose(piece, rows[:, row : row + len(piece)])
+        row += len(piece)
     inner = fresh((w, _width(band)), dtype)
     for position, (v, f) in enumerate(zip(vs, fs, strict=True) if w else ()):
         first, count = (top - position) * group, v.shape[1]
@@ -201,79 +212,9 @@ def sweeps(z: NDArray, vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: in
         for start, stop, hop in reversed(_blocks(n, band, first, count)):
             row, block = vectors(start, stop, hop)
             column = hop * count + start
-            _apply(rows, row, block, factors[:, column : column + stop - start], "T", inner)
+            _apply(rows, row, block, factors[:, column : column + stop - start], inner)
     result = fresh((n, w), dtype)
     _transpose(rows, result)
-    return result
-
-
-def _right_shape(
-    rows: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, bottom: int
-) -> Shape:
-    """Shape of the strip, as long as the reflectors."""
-    height, n = max((piece[0] for piece in rows), default=0), sum(piece[1] for piece in rows)
-    return (height, vs[0][0] if vs else n)
-
-
-def _right_flops(
-    rows: tuple[Shape, ...], vs: tuple[Shape, ...], fs: tuple[Shape, ...], *, band: int, group: int, bottom: int
-) -> float:
-    """4 n w for each reflector of length n."""
-    n = max((v[0] for v in vs), default=0)
-    each = 4.0 * max((piece[0] for piece in rows), default=0)
-    return sum(each * max(0, n - 1 - s) for s in range(bottom * group, (bottom + len(vs)) * group))
-
-
-@kernel(shape=_right_shape, flops=_right_flops)
-def sweeps_right(
-    rows: Sequence[NDArray], vs: Sequence[NDArray], fs: Sequence[NDArray], *, band: int, group: int, bottom: int
-) -> NDArray:
-    """Multiply a strip of rows from the right by the reflectors of groups of sweeps: R ← R Q.
-
-    Parameters
-    ----------
-    rows : list of ndarray, each of w rows
-        The strip, in one piece or more, side by side.
-    vs : list of ndarray, each of shape (n, sweeps)
-        The reflectors of the groups `bottom`, `bottom` + 1, … in this order, which is that in which they are applied.
-    fs : list of ndarray
-        What `sweep_factors` made of each of them.
-    band, group : int
-        As for `sweeps`.
-    bottom : int
-        Number of the first group given.
-
-    Returns
-    -------
-    ndarray, shape (w, n)
-        A fresh column-major tile.
-
-    Notes
-    -----
-    As `sweeps`, the other way round: the last hop first, and at each hop the first sweeps first.
-    """
-    w, n = len(rows[0]) if rows else 0, sum(piece.shape[1] for piece in rows)
-    if len(vs) != len(fs) or any(len(v) != n for v in vs) or any(len(piece) != w for piece in rows):
-        raise ValueError(
-            f"sweeps_right got pieces of shapes {[piece.shape for piece in rows]}, reflectors of shapes "
-            f"{[v.shape for v in vs]} and {len(fs)} tiles of factors; it wants pieces of one height, reflectors of as "
-            f"many rows as the pieces have columns, and factors for each"
-        )
-    dtype = common_dtype(*rows, *vs, *fs)
-    result = fresh((w, n), dtype)
-    left = 0
-    for piece in rows:
-        result[:, left : left + piece.shape[1]] = piece
-        left += piece.shape[1]
-    inner = fresh((w, _width(band)), dtype)
-    for position, (v, f) in enumerate(zip(vs, fs, strict=True) if w else ()):
-        first, count = (bottom + position) * group, v.shape[1]
-        vectors = _Parallelogram(np.asarray(v, dtype), band, first)
-        factors = np.asfortranarray(f, dtype)
-        for start, stop, hop in _blocks(n, band, first, count):
-            row, block = vectors(start, stop, hop)
-            column = hop * count + start
-            _apply(result, row, factors[: len(block), column : column + stop - start], block, "C", inner)
     return result
 
 
@@ -285,10 +226,10 @@ def _transpose(a: NDArray, out: NDArray) -> None:
             out[j : j + side, i : i + side] = a[i : i + side, j : j + side].T
 
 
-def _apply(z: NDArray, row: int, first: NDArray, second: NDArray, trans: str, inner: NDArray) -> None:
-    """Z(:, row:) ← Z(:, row:) (I - X op(Y)), where X, `first`, and Y, `second`, reach; op as `trans` says, T or C.
+def _apply(z: NDArray, row: int, first: NDArray, second: NDArray, inner: NDArray) -> None:
+    """Z(:, row:) ← Z(:, row:) (I - X Yᵀ), where X, `first`, and Y, `second`, reach.
 
-    With conj(V) and W this is Z ← Q Z for the transpose of Z; with W and V it is Z ← Z Q.
+    With conj(V) and W this is Z ← Q Z for the transpose of Z.
     """
     letter, item, w = LETTERS[z.dtype], z.itemsize, len(z)
     # V keeps zeros beyond the rows that are there, so of its columns only the first k count
@@ -296,4 +237,4 @@ def _apply(z: NDArray, row: int, first: NDArray, second: NDArray, trans: str, in
     ldx, ldy = first.strides[1] // item, second.strides[1] // item
     at = address(z) + row * w * item
     blas.gemm(letter, "N", "N", w, k, m, 1.0, at, w, address(first), ldx, 0.0, address(inner), w)
-    blas.gemm(letter, "N", trans, w, m, k, -1.0, address(inner), w, address(second), ldy, 1.0, at, w)
+    blas.gemm(letter, "N", "T", w, m, k, -1.0, address(inner), w, address(second), ldy, 1.0, at, w)

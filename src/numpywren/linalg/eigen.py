@@ -23,10 +23,10 @@ TILES = ((8192, 512), (65536, 1024))
 LONGEST_TILE = 2048
 #: Bandwidth where tiles are large: narrower makes panels slow, wider the chasing.
 BAND = 128
-#: Flops of bulge chasing in the time of one flop of a product, at a bandwidth of 128.
-CHASE_RATE = 1 / 8
 #: Sweeps of bulge chasing in one task.
 GROUP = 512
+#: Most rows of a tridiagonal matrix that are left to LAPACK in one task.
+PIECE = 1024
 
 
 class TwoStages(NamedTuple):
@@ -99,32 +99,22 @@ def vector_sizes(n: int, chunk: int, count: int, itemsize: int) -> tuple[dict[st
     stages = two_stages(n, chunk, itemsize)
     if stages is None:
         return {}, {"n": Partition(n, max(1, n)), "k": Partition(count, max(1, count))}
-    formed = _forms_q(n, count, stages.sizes["band"])
     width = _strips(chunk, n, count, itemsize)
-    height = _strips(chunk, n, n, itemsize) if formed else min(chunk, n)
-    groups = stages.sizes["groups"]
     sizes = {
         **stages.sizes,
+        "levels": _levels(n),
         "width": width,
-        "height": height,
-        # strips of rows follow the chase: not all of its groups at once
-        "held": 1 if formed else _held(2 * n * stages.sizes["group"] * itemsize, groups),
+        "height": min(chunk, n),
+        "held": _held(2 * n * stages.sizes["group"] * itemsize, stages.sizes["groups"]),
         "depth": _held(n * stages.cut.chunk * itemsize, stages.cut.tiles),
         "order": n,
-        "formed": int(formed),
     }
-    return sizes, {"n": stages.cut, "k": Partition(count, width), "m": Partition(n, height)}
+    return sizes, {"n": stages.cut, "k": Partition(count, width), "m": Partition(n, min(chunk, n))}
 
 
-def _forms_q(n: int, count: int, band: int) -> bool:
-    """Whether Q1 Q2 is to be formed while one slot chases and divides, and then multiplied by `count` vectors.
-
-    That is 10/3 n³ + 2 n² k flops, where applying Q2 and Q1 to k vectors takes 4 n² k; but of the 10/3 n³ as much does
-    not count as the other slots do in the time of the 6 n² band flops of the chase and of 4/3 n³. For less than half of
-    the vectors it is too much work, whoever does it.
-    """
-    beside = (slots_in_all() - 1) * (6 * band / CHASE_RATE + 4 / 3 * n)
-    return 2 * count >= n and max(0.0, 10 / 3 * n - beside) < 2 * count
+def _levels(n: int) -> int:
+    """Levels of divide and conquer: the fewest with which a piece has no more than `PIECE` rows."""
+    return max(1, (-(-n // PIECE) - 1).bit_length())
 
 
 def _held(nbytes: int, most: int) -> int:
@@ -164,7 +154,7 @@ def eigh(
     ValueError
         If the matrix is not square, or not finite, or there are no such eigenvalues.
     MemoryBoundError
-        If a task does not fit in a worker. The largest holds the n × n eigenvectors of a tridiagonal matrix twice.
+        If a task does not fit in a worker.
 
     Notes
     -----
@@ -172,9 +162,8 @@ def eigh(
     one comes is not specified, and may change with the tiles.
 
     4/3 n³ flops for a band, at most 4/3 n³ for the eigenvectors of the tridiagonal matrix that it becomes, and 4 n² k
-    to transform k of them back (4 times that for complex numbers). Where most are wanted and there are several slots,
-    the transformation is formed beside the serial steps, in 10/3 n³, and 2 n² k are left. A matrix of one tile of up to
-    1024 rows is one task, LAPACK's ``heevd``. The program is `numpywren.algorithms.heev`.
+    to transform k of them back (4 times that for complex numbers). A matrix of one tile of up to 1024 rows is one task,
+    LAPACK's ``heevd``. The program is `numpywren.algorithms.heev`.
 
     References
     ----------
