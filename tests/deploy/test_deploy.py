@@ -83,8 +83,8 @@ def test_slurm_script_starts_a_worker(tmp_path):
     script = DEPLOY / "slurm" / "workers.sh"
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_CPUS_PER_TASK": "4"}
     done = subprocess.run([script, "s3://b/runs/x", "--idle", "5"], env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == (
-        "--cpu-bind=cores numpywren worker s3://b/runs/x --slots 4 --memory 8GiB --idle 60 --idle 5".split()
+    assert " ".join(done.stdout.split()) == (
+        "--cpu-bind=cores numpywren worker s3://b/runs/x --slots 4 --memory 8GiB --idle 60 --idle 5"
     )
     assert subprocess.run([script], env=environment, capture_output=True).returncode == 2
 
