@@ -38,8 +38,10 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 
 from __future__ import annotations
 
+import ast
 import difflib
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -56,6 +58,7 @@ __all__ = [
     "names_setting",
     "number_setting",
     "setting",
+    "text_setting",
 ]
 
 DEFAULTS: dict[str, Any] = {
@@ -136,6 +139,18 @@ _FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 def setting(key: str) -> Any:
     """What is configured under a key, as it was written."""
     return config.get(key)
+
+
+def text_setting(key: str) -> str | None:
+    """A setting that is text, whatever it looks like: donfig takes a password such as ``1e5`` for a number."""
+    value = config.get(key)
+    if value is None or isinstance(value, str):
+        return value
+    written = os.environ.get(f"{config.env_prefix}{key.upper().replace('.', '__')}", "")
+    try:
+        return written if ast.literal_eval(written) == value else str(value)
+    except (SyntaxError, ValueError):
+        return str(value)
 
 
 def flag_setting(key: str) -> bool:

@@ -373,7 +373,9 @@ def test_a_password_of_digits_stays_as_it_is_written(tmp_path):
     *_, newest = BINARIES.values()
     with servers.server(newest, tmp_path, "--requirepass", "0x10") as server:
         code = (
+            "from numpywren.backends.processes import worker_environment\n"
             "from numpywren.control import open_plane\n"
+            "assert worker_environment()['NUMPYWREN_REDIS__PASSWORD'] == '0x10'\n"
             f"plane = open_plane({server.url + '?run=r'!r})\n"
             "plane.restore([], {}, 0)\n"
             "print(plane.status().state)\n"

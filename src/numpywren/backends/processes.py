@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from numpywren.backends.backend import ENTRY, Backend, refuse_what_cannot_travel
-from numpywren.config import config
+from numpywren.config import text_setting
 
 __all__ = ["ProcessBackend", "worker_environment"]
 
@@ -33,8 +33,8 @@ def worker_environment() -> dict[str, str]:
     environment = dict(os.environ)
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     for key in SECRETS:
-        if config.get(key, None) is not None:
-            environment[f"NUMPYWREN_{key.upper().replace('.', '__')}"] = str(config.get(key))
+        if (secret := text_setting(key)) is not None:
+            environment[f"NUMPYWREN_{key.upper().replace('.', '__')}"] = secret
     return environment
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from numpywren.config import setting
+from numpywren.config import setting, text_setting
 from numpywren.control.plane import lost
 from numpywren.control.redis_scripts import script
 from numpywren.errors import StoreError
@@ -250,8 +250,8 @@ class RedisLink:
     def _connect(self) -> Any:
         place = self.address
         options: dict[str, Any] = {
-            "username": _secret("redis.username"),
-            "password": _secret("redis.password"),
+            "username": text_setting("redis.username"),
+            "password": text_setting("redis.password"),
             "socket_timeout": ANSWER_S,
             "socket_connect_timeout": CONNECT_S,
             "socket_keepalive": True,
@@ -322,15 +322,6 @@ def _ask(connection: Any, *command: str | int) -> Any:
         return connection.read_response()
     except (MovedError, AskError, ClusterError, NoPermissionError):
         return None
-
-
-def _secret(key: str) -> str | None:
-    """Read a setting that is text, whatever it looks like: a password of digits is no number."""
-    value = setting(key)
-    if value is None or isinstance(value, str):
-        return value
-    written = os.environ.get(f"NUMPYWREN_{key.upper().replace('.', '__')}")
-    return str(value) if written is None else written
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
