@@ -13,7 +13,7 @@ from numpywren.control import dynamodb_completion, open_plane
 from numpywren.testing.control_hammer import hammer
 from numpywren.testing.control_machine import ControlPlaneMachine
 
-EXAMPLES = 8
+EXAMPLES = 5
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,11 +63,10 @@ def open_on_the_clock_of_this_machine(url):
     return open_plane(url, clock=time.time)
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-def test_it_survives(tmp_path, lanes):
-    url = f"dynamodb://numpywren?run={uuid.uuid4().hex}&lanes={lanes}"
+def test_it_survives(tmp_path):
+    url = f"dynamodb://numpywren?run={uuid.uuid4().hex}&lanes=2"
     # Leases of the hammer are shorter than what the service's clock, in whole seconds, tells at first.
     opener = f"{__name__}:{open_on_the_clock_of_this_machine.__name__}"
-    report = hammer(url, tmp_path / "work", opener=opener, processes=3, kills=3, tasks=100, limit_s=240)
+    report = hammer(url, tmp_path / "work", opener=opener, processes=3, kills=3, tasks=80, limit_s=240)
     assert report.kills == 3
     assert items() == []

@@ -8,10 +8,10 @@ partition        sort key                    item
 ===============  ==========================  =========================================================================
 RUN              ``run``                     the run: ``g`` generation, ``o`` total, ``s`` state, ``f`` failure,
                                              ``n`` lanes, ``v`` version of this table
-RUN/G/0 … f      ``t`` task                  ``s`` state: w(aiting), r(eady), l(eased), d(one); ``p`` priority;
+RUN/G/0 … 7      ``t`` task                  ``s`` state: w(aiting), r(eady), l(eased), d(one); ``p`` priority;
                                              while it waits ``n`` needs and ``a`` the set of tiles that arrived;
                                              under a lease ``x``, the lease's sort key; done: the state, and no more
-RUN/G/0 … f      ``c`` tile                  a counted tile: ``n``, its readers that are not done
+RUN/G/0 … 7      ``c`` tile                  a counted tile: ``n``, its readers that are not done
 RUN/G/q0 …       priority, task              a ready task, most urgent first: ``l`` leases lost, ``h`` last handed out
 RUN/G/x0 …       time to look at it, task    a lease: ``w`` worker, ``e`` when it ends, ``b`` when it began, and the
                                              task's ``p``, ``l``, ``h``
@@ -68,7 +68,7 @@ Action: TypeAlias = "dict[str, dict[str, Any]]"
 VERSION = 1
 
 #: Partitions over which the tasks and tiles of a run are spread: each takes 1000 units of writing in a second.
-SHARDS = 16
+SHARDS = 8
 
 #: Items that count together, so that completions at the same moment are seldom at the same one.
 COUNTERS = 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
@@ -340,6 +341,8 @@ class Table:
         from botocore.config import Config
         from botocore.session import Session
 
+        session = Session()
+        session.register_component("data_loader", _loader())
         config = Config(
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             connect_timeout=5,
@@ -347,7 +350,7 @@ class Table:
             max_pool_connections=2 * THREADS,
             user_agent_extra="numpywren",
         )
-        return Session().create_client("dynamodb", region_name=self._region, config=config)
+        return session.create_client("dynamodb", region_name=self._region, config=config)
 
     def _mine(self) -> None:
         if self._pid != os.getpid():  # forked: neither connections nor threads are ours
@@ -395,6 +398,14 @@ class Table:
         )
         error.attempts = attempts
         return error
+
+
+@functools.cache
+def _loader() -> Any:
+    """What botocore knows of services, which takes it a while to read: once for all planes of a process."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 _LOG_IN = (
