@@ -5,7 +5,8 @@
 The matrix has 32 by 32 tiny tiles, and its store answers each request after a while, as one far away does: tasks mostly
 wait, so that two cores carry 32 worker processes. A worker has several slots, as its core would be idle between two
 answers otherwise; it counts as one core for as long as its process lives, its start included. Both ways run the same
-code; the pool is the autoscaler with as many workers at least as at most, and workers that never leave.
+code; the pool is the autoscaler with as many workers at least as at most, and workers that never leave. The pool's time
+begins when all of its workers are up, as that of a cluster which is there anyway; the other begins with nobody.
 
 "available" is what could be computed if there were slots without end: tasks ready and running.
 """
@@ -28,7 +29,9 @@ import psutil
 
 import numpywren as nw
 from numpywren.algorithms import cholesky
+from numpywren.control import open_plane
 from numpywren.job import Request, Returned, start
+from numpywren.worker import RunRecord
 
 TILE = 8
 LOOK_S = 0.2
@@ -101,6 +104,8 @@ def measure(setting: Setting, *, static: bool) -> Outcome:
             children = os.times()
             began = time.monotonic()
             run = start(request)
+            if static:
+                began = when_all_are_up(run, setting)
             looks: list[Look] = []
             done = threading.Event()
             watching = threading.Thread(target=watch, args=(run, began, looks, done))
@@ -116,6 +121,18 @@ def measure(setting: Setting, *, static: bool) -> Outcome:
         now = os.times()
         cpu = sum(now[:4]) - sum(children[:4])
     return Outcome(seconds, area(looks), status.total, cpu, looks)
+
+
+def when_all_are_up(run: nw.Run, setting: Setting) -> float:
+    """Hold the first task, for which all others wait, until every worker of a pool asks for it; returns the time."""
+    plane = open_plane(RunRecord.load(run.url)[0].control)
+    (first,) = plane.claim("benchmark", 1, 3600.0)
+    pool = psutil.Process().children()
+    while any(worker.num_threads() <= setting.slots for worker in pool):
+        time.sleep(0.1)
+    assert len(pool) == setting.workers
+    plane.release("benchmark", [first.task])
+    return time.monotonic()
 
 
 def watch(run: nw.Run, began: float, looks: list[Look], done: threading.Event) -> None:
@@ -164,6 +181,7 @@ def plot(path: Path, setting: Setting, elastic: Outcome, static: Outcome) -> Non
         axis.fill_between(seconds, slots, step="post", color="#9ecae1", label="slots of workers that are there")
         axis.plot(seconds, [look.available for look in outcome.looks], color="#d94801", label="tasks ready or running")
         axis.plot(seconds, [look.running for look in outcome.looks], color="#333333", lw=0.9, label="tasks running")
+        axis.axhline(setting.workers * setting.slots, color="#888888", lw=0.9, ls="--", label="most slots")
         axis.set_title(title, loc="left", fontsize=11)
         axis.set_ylabel("tasks, slots")
         axis.set_xlim(0, max(elastic.seconds, static.seconds))
