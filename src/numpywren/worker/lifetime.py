@@ -22,7 +22,7 @@ Fate: TypeAlias = Literal["too long", "again", "hand back"]
 #: How much longer than the longest of its kind a task is taken to be.
 MARGIN = 1.1
 #: Share of its life up to which a worker is young: what it starts then has nearly a whole life to itself,
-YOUNG = 0.15
+YOUNG = 0.2
 #: which is this share.
 NEARLY = 0.75
 #: Workers that must have given a task so much before it is called too long: one may have been slow itself.
