@@ -10,12 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from numpywren.algorithms import cholesky
 from numpywren.control import Arrival, Claim, Failure, Reader, Status, TaskState, objects_head, open_plane
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import LARGEST_HEAD, Batch, Blob, Head, deflate, inflate
-from numpywren.control.objects_state import Replica
+from numpywren.control.objects_log import LARGEST_HEAD, Batch, Blob, Head, claiming, completing, deflate, inflate
+from numpywren.control.objects_state import Replica, merged
 from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.lambdapack import Task
 from numpywren.matrix import Store, open_store
 from numpywren.testing.control_setup import counts
 
@@ -151,6 +153,39 @@ def test_late_writers_leave_nothing(plane, store, small):
         with pytest.raises(ControlPlaneLostError):
             late.complete("w", "t0500", [Arrival("x" * 5000, ())], [])
     assert set(store.list()) == set()
+
+
+def sizes_of_a_cholesky(n):
+    """Bytes of log for a task, bytes of names for a finished task, and the largest snapshot of the rest."""
+    flow = cholesky.bind({"n": n, "depth": 1})
+    replica, log, largest = Replica(), 0, 0
+    roots = (TaskState(task.id, 0, flow.priority(task)) for task in flow.roots())
+    replica.restore(roots, {}, flow.count())
+    number = 0
+    while replica.status().state == "running":
+        number += 1
+        batch = Batch("me", number, float(number), (claiming("w", 1, 1e9, (), {}),))
+        ((claim,),) = replica.play(batch)
+        task = Task.parse(claim.task)
+        news = [
+            Arrival(tile.id, tuple(Reader(r.id, flow.needs(r), flow.priority(r)) for r in flow.readers(tile)), True)
+            for tile in flow.writes(task)
+        ]
+        reads = [tile.id for tile in flow.reads(task)]
+        after = Batch("me", number, float(number), (completing("w", claim.task, news, reads),))
+        replica.play(after)
+        log += len(batch.encode()) + len(after.encode())
+        if number % 100 == 0:
+            largest = max(largest, len(deflate(replica.dump())))
+    return log / number, len(deflate(merged(replica.order))) / number, largest / n**2
+
+
+def test_nothing_grows_but_with_what_is_in_flight():
+    """Of a finished task a few bytes are left; what is in flight in this program grows as the square of its size."""
+    small, large = sizes_of_a_cholesky(10), sizes_of_a_cholesky(20)
+    assert large[0] < 1.3 * small[0] < 1000
+    assert large[1] < 6
+    assert large[2] < 2 * max(small[2], 10)
 
 
 # -- requests
