@@ -19,7 +19,7 @@ from numpywren.backends import Backend
 from numpywren.control import Held, Status
 from numpywren.job import Request, Returned, start
 from numpywren.job.scaling import START_S, Scaler
-from numpywren.job.succession import Relaunch, successors
+from numpywren.job.succession import Relaunch, succeed, successors
 
 FLOW = cholesky.bind({"n": 32, "depth": 1})
 TILE, TILES = 4, 10
@@ -298,3 +298,21 @@ def test_a_budget_that_is_spent_stops_the_run_and_says_how_far_it_is(tmp_path):
 def test_limits_come_from_the_configuration(tmp_path):
     with nw.config.set(settings(tmp_path, **{"workers.min": 3})), pytest.raises(ValueError, match=r"workers\.min is 3"):
         start(request(tmp_path))
+
+
+def test_who_can_hand_nothing_on_starts_one_and_spends_no_budget(tmp_path, monkeypatch):
+    """A backend whose workers share their options on a roll, here one that would start as many as it is asked for."""
+    with nw.config.set(settings(tmp_path)):
+        run = start(request(tmp_path))
+        run.pause()
+    asked = []
+    monkeypatch.setattr("numpywren.job.succession.start_elsewhere", lambda *given: asked.append(given[-1]) or given[-1])
+    options = {"slots": 1, "backend": "ray", "badge": "crew/one"}
+    shares = Relaunch(ceiling=99, share=9)
+    assert succeed(run.url, {**options, "relaunch": shares.to_json()}, "deadline", 3.0) == 1
+    assert asked == [1]
+    spending = Relaunch(ceiling=99, share=9, budget_s=1e6)
+    assert succeed(run.url, {**options, "relaunch": spending.to_json()}, "deadline", 3.0) == 0
+    assert succeed(run.url, {**options, "relaunch": shares.to_json()}, "told", 3.0) == 0
+    assert asked == [1]
+    run.cancel()

@@ -108,6 +108,12 @@ def succeed(url: str, options: Mapping[str, Any], reason: str, lived_s: float) -
     if reason not in ("deadline", "idle"):
         return 0
     relaunch = Relaunch(**options["relaunch"])
+    if options.get("badge"):
+        # its successors will read the same options on the roll, and not what it would hand on
+        if relaunch.budget_s is not None:
+            logger.warning("no successors: workers of %s cannot divide a budget among them", options["backend"])
+            return 0
+        relaunch = replace(relaunch, share=1)
     _, _, _, dataflow, plane = open_run(url, tuple(options.get("modules", ())))
     status = plane.status()
     count = successors(status, dataflow, int(options["slots"]), relaunch, lived_s)
