@@ -34,7 +34,14 @@ class LithopsBackend(RemoteBackend):
         self._file = None if is_lithops_worker() else setting("lithops.config")
         if self._file is not None and not Path(self._file).is_file():
             raise ValueError(f"there is no file {self._file!r}; lithops.config must be a configuration of Lithops")
-        config = default_config(config_file=self._file)
+        try:
+            config = default_config(config_file=self._file)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"Lithops needs the module {error.name} for what its configuration asks for: pip install "
+                "'lithops[aws]', [gcp], [azure] or [kubernetes]",
+                name=error.name,
+            ) from error
         self._place = str(config["lithops"]["backend"])
         super().__init__(url, options, entry)
         self._set_deadline(config)
