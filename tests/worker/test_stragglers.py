@@ -1,8 +1,11 @@
+import itertools
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numpywren.algorithms import gemm
 from numpywren.control import Held
 from numpywren.worker.durations import REMEMBERED, Durations, Usual
 from numpywren.worker.stragglers import (
@@ -11,7 +14,8 @@ from numpywren.worker.stragglers import (
     FACTOR,
     LEAST_S,
     UNKNOWN_S,
-    Watch,
+    Lookout,
+    better_known,
     due_in_s,
     is_late,
     patience_s,
@@ -86,18 +90,53 @@ def test_nothing_is_due_where_nothing_runs():
     assert due_in_s(held(4.0, 1.0), (), lambda task: 10.0) == 6.0
 
 
-def test_patience_doubles_with_each_holder_so_that_a_long_task_is_not_handed_round():
-    watch = Watch()
-    watch.see([Held("t", "a", 1.0)])
-    assert watch.doubled("t") == 1.0
-    watch.see([Held("t", "b", 1.0)])
-    watch.see([Held("t", "b", 2.0)])
-    assert watch.doubled("t") == 2.0
-    watch.see([Held("t", "c", 1.0)])
-    assert watch.doubled("t") == 4.0
-    assert watch.doubled("never seen") == 1.0
-    watch.see([])
-    assert watch.doubled("t") == 1.0
+@pytest.fixture
+def lookout():
+    """On a run that multiplies matrices, by a worker that has done nothing."""
+    return Lookout(gemm.bind({"m": 9, "n": 9, "k": 4}), Durations())
+
+
+def tasks(count):
+    return [task.id for task in itertools.islice(gemm.bind({"m": 9, "n": 9, "k": 4}).tasks(), count)]
+
+
+def test_patience_doubles_with_each_holder_so_that_a_long_task_is_not_handed_round(lookout):
+    (task,) = tasks(1)
+    lookout.see([Held(task, "a", 1.0)], 0.0)
+    assert lookout.patience_s(task) == UNKNOWN_S
+    lookout.see([Held(task, "b", 1.0)], 1.0)
+    lookout.see([Held(task, "b", 2.0)], 2.0)
+    assert lookout.patience_s(task) == 2 * UNKNOWN_S
+    lookout.see([Held(task, "c", 1.0)], 3.0)
+    assert lookout.patience_s(task) == 4 * UNKNOWN_S
+
+
+def test_who_has_done_nothing_learns_from_what_others_have_done(lookout):
+    *ended, late = tasks(ENOUGH + 1)
+    lookout.see([Held(task, "a", 2.0) for task in (*ended, late)], 100.0)
+    assert lookout.patience_s(late) == UNKNOWN_S
+    lookout.see([Held(late, "a", 2.5)], 100.5)
+    assert lookout.usual(late) == Usual(2.5, ENOUGH), "they ended within half a second"
+    assert lookout.patience_s(late) == FACTOR * 2.5
+
+
+def test_what_was_done_here_counts_more_than_what_was_seen():
+    few, own, seen = Usual(9.0, 1), Usual(1.0, ENOUGH), Usual(5.0, ENOUGH)
+    assert better_known(own, seen) == own
+    assert better_known(few, seen) == seen
+    assert better_known(few, few) == few
+    assert better_known(None, few) == few
+    assert better_known(None, None) is None
+
+
+def test_looks_are_timed_by_what_may_be_seen(lookout):
+    *ended, late = tasks(ENOUGH + 1)
+    lookout.see([Held(late, "a", 8.0)], 0.0)
+    assert lookout.next_look_s(()) == 2.0, "whether it has ended: to learn how long it took"
+    assert lookout.next_look_s((late,)) == math.inf
+    lookout.see([Held(task, "a", 2.0) for task in (*ended, late)], 1.0)
+    lookout.see([Held(late, "a", 3.0)], 2.0)
+    assert lookout.next_look_s(()) == FACTOR * 3.0 - 3.0, "when it is late"
 
 
 def test_durations_are_medians_of_a_kind():

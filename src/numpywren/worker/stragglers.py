@@ -2,8 +2,9 @@
 
 A worker may be slow for reasons that nobody can see from outside: a noisy neighbour, a failing disk, a processor that
 was throttled. Its leases are renewed, so they never run out. Who is idle therefore looks, now and then, at the leases
-that have been held longest, and takes over one that has been held several times longer than tasks of its kind take
-*here*. The slow worker is not told and goes on; the first to finish is right, and so is the second.
+that have been held longest, and takes over one that has been held several times longer than tasks of its kind take:
+*here*, or as it saw elsewhere. The slow worker is not told and goes on; the first to finish is right, and so is the
+second.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from numpywren.control import Held
-from numpywren.worker.durations import Usual
+from numpywren.lambdapack import Dataflow, Task
+from numpywren.worker.durations import Durations, Usual
 
-__all__ = ["Watch", "due_in_s", "is_late", "patience_s", "to_take_over"]
+__all__ = ["Lookout", "better_known", "due_in_s", "is_late", "patience_s", "to_take_over"]
 
 #: How many times longer than usual a task may be held before it is taken over,
 FACTOR = 3.0
@@ -30,6 +32,10 @@ UNKNOWN_S = 60.0
 LEAST_S = 0.5
 #: Share of the patience beyond which a task is late, though not yet to be taken over.
 LATE = 0.5
+#: Share of the age of a task of an unknown kind after which to look whether it has ended.
+LEARNING = 0.25
+#: Seconds between two looks, beyond the age of a task, that tell nothing about when it ended.
+NEARBY_S = 1.0
 
 
 def patience_s(usual: Usual | None, longest_of_any: float) -> float:
@@ -83,19 +89,61 @@ def to_take_over(
     return {chosen.task: chosen.worker}
 
 
-class Watch:
-    """What one worker remembers about tasks that were taken over: with each holder patience doubles.
+def better_known(own: Usual | None, seen: Usual | None) -> Usual | None:
+    """What to go by: what the asker has done, if that is enough; else what it saw others do, if that is."""
+    if own is not None and own.measured >= ENOUGH:
+        return own
+    return seen if seen is not None and seen.measured >= ENOUGH else own or seen
 
-    A task that is long by nature is held long by whoever takes it over; without this, idle workers would hand it round.
+
+class Lookout:
+    """What one worker remembers of the leases that it sees, from one look at the run to the next.
+
+    A lease that is gone at the next look has ended in between; so who has done nothing yet learns from others how
+    long tasks take, too long a time rather than too short a one. And with each holder of a task patience doubles: one
+    that is long by nature is held long by whoever takes it over, and idle workers would hand it round.
+
+    Parameters
+    ----------
+    dataflow : Dataflow
+        Says how many tiles a task reads.
+    durations : Durations
+        What the worker's own tasks took.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dataflow: Dataflow, durations: Durations) -> None:
+        self._dataflow, self._own, self._seen = dataflow, durations, Durations()
         self._holders: dict[str, set[str]] = {}
+        self._last: dict[str, Held] = {}
+        self._looked_s = 0.0
 
-    def see(self, longest: Iterable[Held]) -> None:
-        """Remember who holds what; forget the tasks that are held no longer."""
-        self._holders = {held.task: self._holders.get(held.task, set()) | {held.worker} for held in longest}
+    def see(self, longest: Iterable[Held], now: float) -> None:
+        """Remember who holds what, `now` in seconds; forget what is held no longer, but for how long it was."""
+        passed, self._looked_s = now - self._looked_s, now
+        current = {held.task: held for held in longest}
+        for name, held in self._last.items():
+            if name not in current and passed <= held.seconds + NEARBY_S:
+                task = Task.parse(name)
+                self._seen.add(task.kind, len(self._dataflow.reads(task)), held.seconds + passed)
+        self._last = current
+        self._holders = {name: self._holders.get(name, set()) | {held.worker} for name, held in current.items()}
 
-    def doubled(self, task: str) -> float:
-        """By what to multiply the patience with a task."""
-        return 2.0 ** (max(len(self._holders.get(task, ())), 1) - 1)
+    def usual(self, name: str) -> Usual | None:
+        """What a task takes, as far as is known."""
+        task = Task.parse(name)
+        tiles = len(self._dataflow.reads(task))
+        return better_known(self._own.usual(task.kind, tiles), self._seen.usual(task.kind, tiles))
+
+    def patience_s(self, name: str) -> float:
+        """Seconds for which another may hold a task before this worker does it too."""
+        holders = len(self._holders.get(name, ())) or 1
+        return 2.0 ** (holders - 1) * patience_s(self.usual(name), self._own.longest_of_any())
+
+    def next_look_s(self, mine: Collection[str]) -> float:
+        """Seconds until there is something to see: a task that is late or, of a kind not known, one that has ended."""
+        unknown = [held.seconds for held in self._last.values() if held.task not in mine and not self._known(held.task)]
+        return min(due_in_s(self._last.values(), mine, self.patience_s), *(LEARNING * age for age in unknown), math.inf)
+
+    def _known(self, name: str) -> bool:
+        usual = self.usual(name)
+        return usual is not None and usual.measured >= ENOUGH

@@ -41,7 +41,7 @@ from numpywren.worker.reading import TaskTiles, TileReader
 from numpywren.worker.record import RunRecord
 from numpywren.worker.retry import with_retries
 from numpywren.worker.sizing import WINDOW, TaskSizes
-from numpywren.worker.stragglers import Watch, due_in_s, is_late, patience_s, to_take_over
+from numpywren.worker.stragglers import Lookout, is_late, to_take_over
 from numpywren.worker.surplus import Surplus
 
 __all__ = ["Settings", "Worker"]
@@ -161,7 +161,7 @@ class Worker:
         self._lifetime = Lifetime(settings.deadline_s, self._durations)
         dice = random.Random()  # noqa: S311 - spreads the choice
         self._surplus = Surplus(settings.slots, settings.factor, settings.idle_s, dice)
-        self._watch = Watch()
+        self._lookout = Lookout(dataflow, self._durations)
         self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
     # -- its life ---------------------------------------------------------------------------------------------------
@@ -307,25 +307,19 @@ class Worker:
         if not waiting and status.state != "running":
             self._end("finished" if status.state == "done" else "failed")
             return []
-        self._watch.see(status.longest)
+        self._lookout.see(status.longest, time.monotonic())
         mine = self._leases.names().union(tuple(self._under_way))
-        over = to_take_over(status.longest, mine, self._patience, random.random())  # noqa: S311 - spreads the choice
+        over = to_take_over(status.longest, mine, self._lookout.patience_s, random.random())  # noqa: S311 - spreads the choice
         if over:
             logger.info("taking over %s", over)
             pace.look_in(0.0)
             return self._leases.claim(1, (), 1, over)
-        pace.look_in(due_in_s(status.longest, mine, self._patience))
+        pace.look_in(self._lookout.next_look_s(mine))
         # who sees that a task is late may be wanted soon; of many, half and half again wait for that
-        stays = random.random() < 0.5 and is_late(status.longest, mine, self._patience)  # noqa: S311
+        stays = random.random() < 0.5 and is_late(status.longest, mine, self._lookout.patience_s)  # noqa: S311
         if idle_s > self._settings.idle_s and not stays and status.workers:  # somebody has to be there
             self._end("idle")
         return []
-
-    def _patience(self, name: str) -> float:
-        """Seconds for which another may hold a task before this worker does it too."""
-        task = Task.parse(name)
-        usual = self._durations.usual(task.kind, len(self._dataflow.reads(task)))
-        return self._watch.doubled(name) * patience_s(usual, self._durations.longest_of_any())
 
     # -- the end of its time ----------------------------------------------------------------------------------------
 
