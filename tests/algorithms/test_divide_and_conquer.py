@@ -1,5 +1,7 @@
 """Eigenpairs of tridiagonal matrices by the program, of those above all that deflate or nearly do."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -49,7 +51,9 @@ def run(d, e, levels, first, count, width):
     strips = -(-count // width)
     sizes = {"k": strips, "one": 1, "levels": levels, "order": n, "first": first, "count": count, "width": width}
     flow = Dataflow(algorithms.stedc, sizes)
-    tiles = {Tile("H", (0,)): tridiagonal(band, pieces=2**levels)}
+    cuts = [r * n // 2**levels for r in range(2**levels + 1)]
+    pieces = [tridiagonal(band, band, start=start, stop=stop) for start, stop in itertools.pairwise(cuts)]
+    tiles = {Tile("H", (r,)): piece for r, piece in enumerate(pieces)}
     for task in flow.tasks():
         targets = flow.writes(task)
         results = evaluate(flow.expression(task), tiles.__getitem__, len(targets), None, d.dtype)
@@ -111,11 +115,12 @@ def test_any_size_type_and_family(name, dtype, levels, more, width, seed):
 def test_what_deflates():
     def taking_part(name):
         d, e = MATRICES[name](210, np.random.default_rng(0))
-        divided, ends = tridiagonal(np.array([d, [*e, 0]]), pieces=2), []
-        for rows in (slice(105), slice(105, 210)):
-            w, z = np.linalg.eigh(np.diag(divided[rows, 0]) + np.diag(divided[rows, 1][:104], -1))
+        band, pieces, ends = np.array([d, [*e, 0]]), [], []
+        for start in (0, 105):
+            pieces.append(tridiagonal(band, band, start=start, stop=start + 105))
+            w, z = np.linalg.eigh(np.diag(pieces[-1][:, 0]) + np.diag(pieces[-1][:104, 1], -1))
             ends.append(np.column_stack([w, z[0], z[-1], np.ones(105)]))
-        _, integers = laed2(divided, ends[:1], ends[1:], cut=105)
+        _, integers = laed2(pieces[0], ends[:1], ends[1:])
         return int((integers[:, 3] < 0).sum())
 
     assert taking_part("identity") == 0

@@ -32,9 +32,9 @@ def cases(draw):
     tau = np.asfortranarray(tau)
     f = sweep_factors(v, tau, band=band, first=0)
     square, below, wide = draw(67, 67), draw(43, 67), draw(67, 20)
-    divided = tridiagonal(packed, pieces=2)
-    left, right = (stedc_piece(divided, start=start, stop=stop) for start, stop in ((0, 65), (65, n)))
-    begun = laed2(divided, [left[0]], [right[0]], cut=65)
+    pieces = [tridiagonal(packed, packed, start=start, stop=stop) for start, stop in ((0, 65), (65, n))]
+    left, right = map(stedc_piece, pieces)
+    begun = laed2(pieces[0], [left[0]], [right[0]])
     merge = laed3(*begun, *([x] for x in laed4(*begun, part=0, parts=1)))
     ends = merged_ends(*merge, [left[0]], [right[0]], start=5, stop=60)
     return {
@@ -44,7 +44,7 @@ def cases(draw):
         "he2hb_panel": lambda place: he2hb_panel([place(square), place(below)], [], [], band=16, at=1),
         "hemm": lambda place: hemm(place(square), place(wide)),
         "her2k": lambda place: her2k(place(wide), place(wide)),
-        "stedc_piece": lambda place: stedc_piece(place(divided), start=0, stop=n),
+        "stedc_piece": lambda place: stedc_piece(place(pieces[1])),
         "merged": lambda place: merged(place(left[1]), *map(place, merge), place(ends), row=0, start=5),
         "heevd": lambda place: heevd(place(square), first=0, count=60),
         "ormtr": lambda place: ormtr(

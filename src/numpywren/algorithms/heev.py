@@ -131,8 +131,14 @@ def heev(
             # C(g+1) = Q2(g)ᴴ C(g) Q2(g)
             C[g + 1], V2[g], H2[g] = hb2st(C[g], band=band, first=g * group, count=group)
             F2[g] = sweep_factors(V2[g], H2[g], band=band, first=g * group)
-        # C(groups) = Z diag(W) Zᴴ
-        H[0] = tridiagonal(C[groups], pieces=2**levels)
+        # C(groups) = Z diag(W) Zᴴ; its first rows are ready before all sweeps are done
+        for r in range(2**levels):
+            H[r] = tridiagonal(
+                C[((r + 1) * groups + 2**levels - 1) // 2**levels],
+                C[0],
+                start=r * order // 2**levels,
+                stop=(r + 1) * order // 2**levels,
+            )
         stedc(H, W, Z, k=k, one=one, levels=levels, order=order, first=first, count=count, width=width)
         for j in range(k):
             # R(:,j) <- Q2(groups-1-s) R(:,j), the last group first

@@ -20,10 +20,10 @@ def stedc(
     count: Size,
     width: Size,
 ) -> None:
-    """H[0] = Z diag(W) Zᵀ: eigenvalues `first` to `first` + `count` - 1 and their vectors, in strips of `width`.
+    """T = Z diag(W) Zᵀ: eigenvalues `first` to `first` + `count` - 1 and their vectors, in strips of `width`.
 
-    A part for other programs. H[0] is cut into 2**levels pieces of nearly one length; row r n // pieces is the first of
-    piece r. Z[r, j] has the rows of piece r in strip j.
+    A part for other programs. H[r] are 2**levels pieces of T of nearly one length, of which piece r begins with row
+    r · order // 2**levels. Z[r, j] has the rows of piece r in strip j.
 
     A level merges neighbours two by two. Values come from the first and the last rows of the vectors alone, in thin
     tasks that run ahead of the products with which the vectors follow. Q[l, r, c] is a tile of the vectors after l
@@ -52,15 +52,14 @@ def stedc(
     S = temporary("* *")
     J = temporary("* *")
     for r in range(2**levels):
-        V[0, r], Q[0, r, r] = stedc_piece(H[0], start=r * order // 2**levels, stop=(r + 1) * order // 2**levels)
+        V[0, r], Q[0, r, r] = stedc_piece(H[r])
     for l in range(1, levels + 1):  # noqa: E741
         for i in range(2 ** (levels - l)):
             # blkdiag(Q, Q) (D + ρ z zᵀ) blkdiag(Q, Q)ᵀ, less what deflates
             D[l, i], I[l, i] = laed2(
-                H[0],
+                H[(2 * i + 1) * 2 ** (l - 1) - 1],
                 [V[l - 1, c] for c in range(2 * i * 2 ** (l - 1), (2 * i + 1) * 2 ** (l - 1))],
                 [V[l - 1, c] for c in range((2 * i + 1) * 2 ** (l - 1), (2 * i + 2) * 2 ** (l - 1))],
-                cut=(2 * i + 1) * 2 ** (l - 1) * order // 2**levels,
             )
             for p in range(2**l):
                 L[l, i, p], P[l, i, p] = laed4(D[l, i], I[l, i], part=p, parts=2**l)

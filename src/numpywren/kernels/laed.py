@@ -58,23 +58,21 @@ def _order(pieces: Sequence[Shape]) -> int:
     return sum(shape[0] for shape in pieces)
 
 
-def _deflated_shape(h: Shape, left: tuple[Shape, ...], right: tuple[Shape, ...], *, cut: int) -> tuple[Shape, ...]:
+def _deflated_shape(piece: Shape, left: tuple[Shape, ...], right: tuple[Shape, ...]) -> tuple[Shape, ...]:
     m = _order(left) + _order(right)
     return (m, REALS), (m, INTEGERS)
 
 
-@kernel(results=2, shape=_deflated_shape, flops=lambda h, left, right, **options: 30.0 * (_order(left) + _order(right)))
-def laed2(h: NDArray, left: Sequence[NDArray], right: Sequence[NDArray], *, cut: int) -> tuple[NDArray, NDArray]:
+@kernel(results=2, shape=_deflated_shape, flops=lambda piece, left, right: 30.0 * (_order(left) + _order(right)))
+def laed2(piece: NDArray, left: Sequence[NDArray], right: Sequence[NDArray]) -> tuple[NDArray, NDArray]:
     """Begin a merge: find out what deflates.
 
     Parameters
     ----------
-    h : ndarray, shape (n, 3)
-        The tridiagonal matrix, as `numpywren.kernels.stedc.tridiagonal` gives it.
+    piece : ndarray, shape (rows, 3)
+        The tridiagonal matrix above the cut, as `numpywren.kernels.stedc.tridiagonal` gives it.
     left, right : list of ndarray, each of 4 columns
         Values of the two pieces, with the first and the last elements of the vectors.
-    cut : int
-        Row of the matrix with which the right piece begins.
 
     Returns
     -------
@@ -87,13 +85,14 @@ def laed2(h: NDArray, left: Sequence[NDArray], right: Sequence[NDArray], *, cut:
     LAPACK: ``laed2``.
     """
     first, second = np.concatenate(left), np.concatenate(right)
-    m, dtype = len(first) + len(second), h.dtype
+    m, dtype = len(first) + len(second), piece.dtype
     reals, integers = np.zeros((m, REALS), dtype, order="F"), np.full((m, INTEGERS), -1, np.int64, order="F")
-    between = float(h[cut - 1, 1])
+    between = float(piece[-1, 1])
     rho = 2 * abs(between)
     z = np.concatenate([first[:, LAST], math.copysign(1.0, between) * second[:, FIRST]]).astype(float) * math.sqrt(0.5)
     d = np.concatenate([first[:, EIGENVALUE], second[:, EIGENVALUE]]).astype(float)
-    tolerance = 8 * float(np.finfo(dtype).eps) * max(np.abs(d).max(initial=0.0), np.abs(z).max(initial=0.0))
+    # the norm of the whole matrix is no less than 1/2, that of this piece no less than the rest
+    tolerance = 8 * float(np.finfo(dtype).eps) * max(0.5, rho / 2, np.abs(d).max(initial=0.0))
     ascending = np.argsort(d, kind="stable")
     taking_part = rho * np.abs(z[ascending]) > tolerance
     alone = ascending[~taking_part].tolist()

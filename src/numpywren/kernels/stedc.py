@@ -16,12 +16,12 @@ from numpywren.lambdapack.kernel import kernel
 __all__ = ["stedc_piece", "stedc_values", "sterf", "tridiagonal"]
 
 
-def _tridiagonal(band_matrix: NDArray) -> tuple[NDArray, NDArray]:
-    """Fresh copies of the diagonal and of what is below it, real."""
+def _tridiagonal(band_matrix: NDArray, start: int, stop: int) -> tuple[NDArray, NDArray]:
+    """Fresh copies of part of the diagonal and of what is below it, real; there is nothing below the last element."""
     real = np.zeros(0, common_dtype(band_matrix)).real.dtype
-    n = band_matrix.shape[1]
-    d = np.array(band_matrix[0].real, real)
-    e = np.array(band_matrix[1, : n - 1].real if n > 1 else [], real)
+    d, e = np.array(band_matrix[:2, start:stop].real, real, order="C")
+    if stop == band_matrix.shape[1]:
+        e[-1:] = 0
     # LAPACK's stedc takes what is not a number for zero, and says nothing
     lapack_eig.check_converged("stedc", 0 if np.isfinite(d).all() and np.isfinite(e).all() else 1)
     return d, e
@@ -62,69 +62,69 @@ def sterf(band_matrix: NDArray, *, first: int, count: int) -> NDArray:
     ----------
     LAPACK: ``sterf``.
     """
-    d, e = _tridiagonal(band_matrix)
+    d, e = _tridiagonal(band_matrix, 0, band_matrix.shape[1])
     lapack_eig.check_converged("sterf", lapack_eig.sterf(d, e) if d.size else 0)
     return d[slice(*_wanted(d.size, first, count)), None]
 
 
-#: Columns of the tile in which the tridiagonal matrix is divided.
+#: Columns of the tile that holds a piece of the tridiagonal matrix.
 DIAGONAL, BELOW, UNIT = range(3)
 
 
-@kernel(shape=lambda band_matrix, *, pieces: (band_matrix[1], 3))
-def tridiagonal(band_matrix: NDArray, *, pieces: int) -> NDArray:
-    """Divide a real symmetric tridiagonal matrix into pieces, by taking off a matrix of rank one at each cut.
+@kernel(
+    shape=lambda band_matrix, begun, *, start, stop: (stop - start, 3), work=lambda band_matrix, begun, **rows: begun[1]
+)
+def tridiagonal(band_matrix: NDArray, begun: NDArray, *, start: int, stop: int) -> NDArray:
+    """Take a piece out of a real symmetric tridiagonal matrix, less matrices of rank one at the cuts.
 
     Parameters
     ----------
     band_matrix : ndarray, shape (2 or more, n)
-        The diagonal in its first row, and in the second what is below the diagonal; imaginary parts are not read.
-    pieces : int
-        How many; piece r begins with row r n // pieces.
+        The diagonal in its first row, and in the second what is below the diagonal; imaginary parts are not read, nor
+        is what lies right of the piece.
+    begun : ndarray, shape (2 or more, n)
+        The band that became this matrix, by which it is scaled.
+    start, stop : int
+        The piece's first row, and the one after its last.
 
     Returns
     -------
-    ndarray, shape (n, 3)
-        The diagonal, less the absolute value of what is beside each cut; what is below the diagonal; and in the first
-        row the power of two by which both were divided, so that no element is greater than 1.
+    ndarray, shape (m, 3)
+        The diagonal, less the absolute value of what is beside each cut; what is below the diagonal, the cut after the
+        piece included; and in the first row the power of two by which both were divided, so that the band's largest
+        element is between 1/2 and 1.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the matrix holds infinities or NaNs.
+        If the piece holds infinities or NaNs.
     """
-    d, e = _tridiagonal(band_matrix)
-    n = d.size
-    divided = np.zeros((n, 3), d.dtype, order="F")
-    largest = max(np.abs(d).max(initial=0), np.abs(e).max(initial=0))
+    first = max(0, start - 1)
+    d, e = _tridiagonal(band_matrix, first, stop)
+    largest = max((np.abs(row).max(initial=0) for row in begun), default=0)
     power = int(np.frexp(largest)[1]) if largest else 0
-    divided[:, DIAGONAL], divided[: n - 1, BELOW] = np.ldexp(d, -power), np.ldexp(e, -power)
-    divided[:1, UNIT] = power
-    for piece in range(1, pieces):
-        cut = piece * n // pieces
-        divided[cut - 1 : cut + 1, DIAGONAL] -= abs(divided[cut - 1, BELOW])
-    return divided
-
-
-def _piece_shape(divided: Shape, *, start: int, stop: int) -> tuple[Shape, ...]:
-    return (stop - start, ENDS), (stop - start, stop - start)
+    piece = np.zeros((stop - start, 3), d.dtype, order="F")
+    piece[:, DIAGONAL], piece[:, BELOW] = (np.ldexp(x[start - first :], -power) for x in (d, e))
+    piece[:1, UNIT] = power
+    if start:
+        piece[:1, DIAGONAL] -= np.ldexp(np.abs(e[0]), -power)
+    piece[-1:, DIAGONAL] -= np.abs(piece[-1:, BELOW])
+    return piece
 
 
 @kernel(
     results=2,
-    shape=_piece_shape,
-    flops=lambda divided, *, start, stop: 4 / 3 * float(stop - start) ** 3,
-    work=lambda divided, *, start, stop: (stop - start) ** 2 + 8 * (stop - start),
+    shape=lambda piece: ((piece[0], ENDS), (piece[0], piece[0])),
+    flops=lambda piece: 4 / 3 * float(piece[0]) ** 3,
+    work=lambda piece: piece[0] ** 2 + 8 * piece[0],
 )
-def stedc_piece(divided: NDArray, *, start: int, stop: int) -> tuple[NDArray, NDArray]:
-    """Eigenvalues and eigenvectors of a piece of a divided tridiagonal matrix.
+def stedc_piece(piece: NDArray) -> tuple[NDArray, NDArray]:
+    """Eigenvalues and eigenvectors of a piece of a tridiagonal matrix.
 
     Parameters
     ----------
-    divided : ndarray, shape (n, 3)
-        The matrix as `tridiagonal` divided it.
-    start, stop : int
-        The piece's first row, and the one after its last.
+    piece : ndarray, shape (m, 3)
+        As `tridiagonal` gives it.
 
     Returns
     -------
@@ -143,8 +143,8 @@ def stedc_piece(divided: NDArray, *, start: int, stop: int) -> tuple[NDArray, ND
     M. Gu, S. C. Eisenstat, "A divide-and-conquer algorithm for the symmetric tridiagonal eigenproblem", SIAM J. Matrix
     Anal. Appl. 16 (1995). LAPACK: ``stedc``.
     """
-    m = stop - start
-    d, e = divided[start:stop, DIAGONAL].copy(), divided[start : max(start, stop - 1), BELOW].copy()
+    m = len(piece)
+    d, e = piece[:, DIAGONAL].copy(), piece[: max(0, m - 1), BELOW].copy()
     q, ends = fresh((m, m), d.dtype), np.ones((m, ENDS), d.dtype, order="F")
     if m:
         lapack_eig.check_converged("stedc", lapack_eig.stedc(d, e, q))
@@ -152,18 +152,18 @@ def stedc_piece(divided: NDArray, *, start: int, stop: int) -> tuple[NDArray, ND
     return ends, q
 
 
-def _unscaled_shape(divided: Shape, ends: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    return tuple((piece[0], 1) for piece in ends)
+def _unscaled_shape(piece: Shape, ends: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    return tuple((strip[0], 1) for strip in ends)
 
 
 @kernel(results="any", shape=_unscaled_shape)
-def stedc_values(divided: NDArray, ends: Sequence[NDArray]) -> tuple[NDArray, ...]:
-    """The eigenvalues of a divided tridiagonal matrix, with the scale that they had.
+def stedc_values(piece: NDArray, ends: Sequence[NDArray]) -> tuple[NDArray, ...]:
+    """The eigenvalues of a tridiagonal matrix, with the scale that they had.
 
     Parameters
     ----------
-    divided : ndarray, shape (n, 3)
-        The matrix as `tridiagonal` divided it.
+    piece : ndarray, shape (m, 3)
+        Any piece of it, as `tridiagonal` gives it.
     ends : list of ndarray, shapes (w, 4)
         Eigenvalues in the first column.
 
@@ -171,5 +171,5 @@ def stedc_values(divided: NDArray, ends: Sequence[NDArray]) -> tuple[NDArray, ..
     -------
     ndarrays, shapes (w, 1)
     """
-    power = int(divided[0, UNIT])
-    return tuple(np.asfortranarray(np.ldexp(piece[:, EIGENVALUE : EIGENVALUE + 1], power)) for piece in ends)
+    power = int(piece[0, UNIT])
+    return tuple(np.asfortranarray(np.ldexp(strip[:, EIGENVALUE : EIGENVALUE + 1], power)) for strip in ends)
