@@ -81,7 +81,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 #: Variables with our prefix that are no settings: where files are, and how long tests soak.
-_OTHERS = ("config", "root_config", "soak")
+_OTHERS = ("config", "root_config", "soak", "azurite", "radosgw")
 
 
 class _Config(Config):  # type: ignore[misc]  # donfig has no types that mypy finds

@@ -37,6 +37,11 @@ class Moto:
         request = urllib.request.Request(f"{self.url}/{name}", method="PUT", headers=_signed())
         urllib.request.urlopen(request, timeout=60).close()
 
+    def put_empty(self, bucket, name):
+        """Create an object without bytes, under any name."""
+        request = urllib.request.Request(f"{self.url}/{bucket}/{name}", data=b"", method="PUT", headers=_signed())
+        urllib.request.urlopen(request, timeout=60).close()
+
     def objects(self, bucket, prefix=""):
         """Names of all objects of a bucket, asked without the code under test."""
         address = f"{self.url}/{bucket}?list-type=2&max-keys=1000000&prefix={prefix}"

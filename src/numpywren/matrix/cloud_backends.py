@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
+import json
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -167,7 +168,9 @@ def _profile() -> tuple[Any, str | None]:
 def _gcs(bucket: str, endpoint: str | None, _: str | None, client: ClientConfig) -> ObjectStore:
     config: Any = {} if endpoint is None else {"base_url": endpoint.rstrip("/")}
     if client["allow_http"]:
-        config["skip_signature"] = True  # an emulator, which knows nobody: no token is sent without TLS
+        # An emulator, which knows nobody: no token is sent without TLS.
+        nobody = {"gcs_base_url": config["base_url"], "disable_oauth": True, "client_email": "", "private_key": ""}
+        config["service_account_key"] = json.dumps(nobody | {"private_key_id": ""})
     return GCSStore(bucket, config=config, client_options=client, retry_config=_NO_RETRIES)
 
 

@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import MemoryStore
 
 from numpywren.errors import NumpywrenError, StoreError, TileDamagedError, UnknownSchemeError
-from numpywren.matrix.store_errors import MISSING, scrubbed, store_error
+from numpywren.matrix.store_errors import MISSING, is_missing, scrubbed, store_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -344,8 +344,9 @@ class Store:
             for path in paths:
                 try:
                     obstore.delete(self.backend, path)
-                except MISSING:
-                    continue
+                except MISSING as error:
+                    if not is_missing(error):
+                        raise
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Objects whose keys lie under the folder `prefix`, at any depth, in no order."""
@@ -353,6 +354,8 @@ class Store:
         path = self._path(check_key(prefix)) if prefix else self.prefix
         skip = len(self.prefix) + 1 if self.prefix else 0
         for found in self._listed(path):
+            if len(found["path"]) <= skip:  # a folder that a console made: an object with no name in it
+                continue
             yield Entry(found["path"][skip:], found["size"], found["last_modified"].timestamp())
 
     def _listed(self, path: str) -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from obstore.exceptions import NotSupportedError, PermissionDeniedError, Unauthe
 
 from numpywren.errors import StoreError, TileMissingError
 
-__all__ = ["MISSING", "is_transient", "scrubbed", "store_error"]
+__all__ = ["MISSING", "is_missing", "is_transient", "scrubbed", "store_error"]
 
 #: What obstore and the file system raise where there is nothing.
 MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -88,6 +88,13 @@ _SYSTEM = re.compile(r"message: \"([^\"]{1,200})\"")
 _UNCONNECTED = re.compile(r"kind: Connect\b")
 _NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|fd00:ec2")
 
+#: Where credentials may come from, by the scheme of a store.
+_LOGINS = {
+    "s3": "set AWS_ACCESS_KEY_ID …, make a profile (and pip install 'numpywren[s3]'), or use a machine with a role",
+    "gs": "set GOOGLE_SERVICE_ACCOUNT, log in by gcloud auth application-default login, or use a machine with a role",
+    "az": "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or use a machine with an identity",
+}
+
 _SECRETS = re.compile(
     r"""(?ix)
     (?<=://)[^/\s@]+@                                                        # user and password of a URL
@@ -114,6 +121,12 @@ def scrubbed(text: str) -> str:
     return _SECRETS.sub("[hidden]", text)
 
 
+def is_missing(error: BaseException) -> bool:
+    """Whether what a store raised says that an object is not there, and not that its bucket is not."""
+    found = _CODE.search(str(error))
+    return isinstance(error, MISSING) and not (found and (found[1] or found[2]) in _CODES)
+
+
 def store_error(operation: str, url: str, error: BaseException, *, attempts: int = 1) -> StoreError:
     """Our exception for what a store raised while doing `operation` at `url`.
 
@@ -133,10 +146,10 @@ def store_error(operation: str, url: str, error: BaseException, *, attempts: int
     text = str(error)
     found, status = _CODE.search(text), _STATUS.search(text)
     code = (found[1] or found[2]) if found else ""
-    if isinstance(error, MISSING) and code not in _CODES:
+    if is_missing(error):
         return TileMissingError(errno.ENOENT, f"could not {operation} {url}: there is nothing there")
     if status or "HTTP error" in text or "redirect" in text:
-        number, remedy, reason = _of_answer(text, code, int(status[1]) if status else 0)
+        number, remedy, reason = _of_answer(url, text, code, int(status[1]) if status else 0)
     else:
         number, remedy = _of_system(error, text)
         reason = text.partition("\n")[0].strip()
@@ -159,22 +172,20 @@ def _of_system(error: BaseException, text: str) -> tuple[int, str]:
     return number or errno.EIO, _REMEDIES.get(number, _OUT_OF_REACH)
 
 
-def _of_answer(text: str, code: str, status: int) -> tuple[int, str, str]:
+def _of_answer(url: str, text: str, code: str, status: int) -> tuple[int, str, str]:
     """Error number, remedy and reason, from an HTTP answer or from there being none."""
     first = text.partition("\n")[0]
     if _NO_CREDENTIALS.search(first):
         # the last resort of the chains: whoever has credentials elsewhere never gets there
-        return (
-            errno.EIO if status >= 500 or status == 429 else errno.EACCES,
-            "set AWS_ACCESS_KEY_ID …, make a profile (and pip install 'numpywren[s3]'), or use a machine with a role",
-            "no credentials were found, and this machine has no role",
-        )
+        busy = status >= 500 or status == 429
+        remedy = next((words for scheme, words in _LOGINS.items() if url.startswith(scheme)), _LOGINS["s3"])
+        return errno.EIO if busy else errno.EACCES, remedy, "no credentials were found, and this machine has no role"
     if not status:
         if "redirect" in first:
             return errno.EINVAL, _REGION, "the store sends requests elsewhere"
         return _of_silence(text)
     found = _MESSAGE.search(text)
-    said = f": {(found[1] or found[2]).strip().rstrip('.')}" if found else ""
+    said = f": {(found[1] or found[2]).strip().partition(chr(10))[0].rstrip('.')}" if found else ""
     reason = f"{code or 'the store answered'} {status}{said}" if code else f"the store answered {status}{said}"
     if code in _CODES:
         return (*_CODES[code], reason)

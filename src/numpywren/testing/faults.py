@@ -69,7 +69,8 @@ class FaultyProxy:
     target_url : str
         The server behind it, as ``http://host:port``.
     rules : sequence of Fault
-        May be replaced at any time by setting `rules`; the first that befalls a request counts.
+        May be replaced at any time by setting `rules`, from when they are counted anew; the first that befalls a
+        request counts.
     seed : int
         Of the choice which requests fail.
 
@@ -93,12 +94,21 @@ class FaultyProxy:
         if target.scheme != "http" or target.hostname is None:
             raise ValueError(f"the server behind must be named as http://host:port, not {target_url!r}")
         self._target = (target.hostname, target.port or 80)
-        self.rules: Sequence[Fault] = tuple(rules)
-        self.counts: Counter[str] = Counter()
-        self._happened: Counter[Fault] = Counter()
         self._random, self._lock = random.Random(seed), threading.Lock()  # noqa: S311 - repeatable, no secret
+        self.counts: Counter[str] = Counter()
+        self.rules = rules
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def rules(self) -> Sequence[Fault]:
+        """What befalls requests from now on."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: Sequence[Fault]) -> None:
+        with self._lock:
+            self._rules, self._happened = tuple(rules), [0] * len(rules)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="faulty-proxy", daemon=True).start()
@@ -113,14 +123,14 @@ class FaultyProxy:
         found: list[Fault] = []
         with self._lock:
             self.counts["requests"] += 1
-            for rule in self.rules:
+            for number, rule in enumerate(self._rules):
                 if rule.methods and method not in rule.methods:
                     continue
                 if not re.search(rule.path, path) or self._random.random() >= rule.share:
                     continue
-                if rule.at_most is not None and self._happened[rule] >= rule.at_most:
+                if rule.at_most is not None and self._happened[number] >= rule.at_most:
                     continue
-                self._happened[rule] += 1
+                self._happened[number] += 1
                 found.append(rule)
                 if rule.kind != "delay":
                     break
