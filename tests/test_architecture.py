@@ -38,8 +38,8 @@ ROWS = [
 # The control plane of conditional writes lives in the same stores as the tiles; stores know nothing of control.
 BESIDE = {("config", "errors"), ("control", "matrix")}
 RANK = {part: row for row, parts in enumerate(ROWS) for part in parts}
-# The contract suites and fault injectors are for parts below the job.
-RANK["testing"] = RANK["job"]
+# The contract suites and fault injectors are for the job and the parts below it.
+RANK["testing"] = RANK["linalg"]
 
 MAX_LINES = 500
 FORBIDDEN_IMPORTS = {"cloudpickle", "dill", "jsonpickle", "marshal", "pickle", "shelve"}

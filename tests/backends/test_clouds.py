@@ -1,4 +1,4 @@
-"""The same run with tiles in S3 and control in Redis, both real servers, by workers of each kind that has no files of ours."""
+"""The same run with tiles in S3 and control in Redis, both real servers, by workers that know no file of ours."""
 
 import sys
 

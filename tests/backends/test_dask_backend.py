@@ -1,12 +1,11 @@
 """Workers on a Dask cluster of real processes keep the contract."""
 
+import distributed
 import pytest
 
 from numpywren.backends import open_backend
 from numpywren.config import config
 from numpywren.testing.backends import OPTIONS, ElsewhereContract
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ from numpywren.backends import open_backend
 from numpywren.config import config
 from numpywren.testing.backends import OPTIONS, ElsewhereContract
 
-pytest.importorskip("lithops")
-
 
 @pytest.fixture
 def configuration(tmp_path):

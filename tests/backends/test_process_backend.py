@@ -21,7 +21,7 @@ class TestProcessBackend(ElsewhereContract):
 
 
 def test_a_password_reaches_children_by_the_environment_alone():
-    code = "import numpywren as nw, json; print(json.dumps(nw.config.config.get('redis.password')))"
+    code = "import numpywren as nw, json; print(json.dumps(nw.config.get('redis.password')))"
     with config.set({"redis.password": "s3 cret"}):
         environment = worker_environment()
     assert "NUMPYWREN_REDIS__PASSWORD" not in os.environ

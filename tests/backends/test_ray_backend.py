@@ -1,10 +1,9 @@
 """Workers on a Ray cluster keep the contract."""
 
 import pytest
+import ray
 
 from numpywren.testing.backends import ElsewhereContract
-
-ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")
