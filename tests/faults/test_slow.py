@@ -7,7 +7,7 @@ import threading
 import time
 
 import numpy as np
-from faults.waiting import STEP_S, chains
+from faults.waiting import SIGN_IN, STEP_S, chains
 
 import numpywren as nw
 
@@ -49,10 +49,13 @@ def slowed(pid):
             os.kill(pid, signal.SIGKILL)  # it would take its time to leave
 
 
-def at_work(run):
-    """Wait until all workers of a run are there, and its first tasks are done."""
+def at_work(run, folder):
+    """Start all workers of a run, and wait until they are there and have done their first tasks."""
     run._backend.start(ROWS + 1 - run._backend.alive())
-    while run.status().done < 4 * ROWS or run.status().workers < ROWS:
+    while not {str(pid) for pid in run._backend.pids()} <= set(os.listdir(folder)):
+        time.sleep(0.01)
+    done = run.status().done
+    while run.status().done < done + 4 * ROWS:
         time.sleep(0.01)
 
 
@@ -76,7 +79,8 @@ def busy_worker(run):
                     return pid
 
 
-def test_a_worker_slowed_twentyfold_hardly_lengthens_a_run(tmp_path):
+def test_a_worker_slowed_twentyfold_hardly_lengthens_a_run(tmp_path, monkeypatch):
+    monkeypatch.setenv(SIGN_IN, str(tmp_path))
     settings = {
         "store": str(tmp_path / "scratch"),
         "backend": "processes",
@@ -89,8 +93,8 @@ def test_a_worker_slowed_twentyfold_hardly_lengthens_a_run(tmp_path):
     with nw.config.set(settings):
         # at the same time, so that whatever else this machine is doing slows both
         undisturbed, disturbed = start(), start()
-        at_work(undisturbed)
-        at_work(disturbed)
+        at_work(undisturbed, tmp_path)
+        at_work(disturbed, tmp_path)
         left = [LENGTH - run.status().done / ROWS for run in (undisturbed, disturbed)]
         began = time.monotonic()
         with slowed(busy_worker(disturbed)):

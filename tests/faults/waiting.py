@@ -3,12 +3,17 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpywren as nw
 from numpywren.lambdapack import Input, Output, Size
 
 STEP_S = 0.01
 
+#: Variable: a folder in which workers leave a file named by their process; they import this just before they begin.
+SIGN_IN = "WORKERS_SIGN_IN"
+if SIGN_IN in os.environ:
+    (Path(os.environ[SIGN_IN]) / str(os.getpid())).touch()
 #: Variable: seconds after its first task when a process is killed, as by a platform that grants it so much.
 KILLED_AFTER = "PLATFORM_KILLS_AFTER_S"
 
