@@ -20,11 +20,11 @@ from urllib.parse import urlsplit
 __all__ = ["Fault", "FaultyProxy"]
 
 #: Headers that are about one connection, and so are not handed on.
-_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_HOP = {"connection", "keep-alive", "proxy-connection", "trailer", "transfer-encoding", "upgrade"}
 #: Seconds that the server behind may take.
 _PATIENCE_S = 300.0
 
-Kind = Literal["error", "reset", "lose", "truncate", "corrupt", "delay"]
+Kind = Literal["error", "reset", "lose", "late", "truncate", "corrupt", "delay"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Fault:
     status : int
         For ``error``.
     seconds : float
-        For ``delay``.
+        For ``delay`` and ``late``.
     methods : sequence of str
         Requests that it befalls; default: all. Answers without a body are neither truncated nor corrupted.
     path : str
@@ -80,6 +80,8 @@ class FaultyProxy:
         Where it listens.
     counts : Counter
         ``requests``, and how often each kind of fault happened.
+    held_back : int
+        Requests that are on their way although their connection was closed.
 
     Examples
     --------
@@ -94,8 +96,9 @@ class FaultyProxy:
         if target.scheme != "http" or target.hostname is None:
             raise ValueError(f"the server behind must be named as http://host:port, not {target_url!r}")
         self._target = (target.hostname, target.port or 80)
-        self._random, self._lock = random.Random(seed), threading.Lock()  # noqa: S311 - repeatable, no secret
+        self._random, self.lock = random.Random(seed), threading.Lock()  # noqa: S311 - repeatable, no secret
         self.counts: Counter[str] = Counter()
+        self.held_back = 0
         self.rules = rules
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -107,7 +110,7 @@ class FaultyProxy:
 
     @rules.setter
     def rules(self, rules: Sequence[Fault]) -> None:
-        with self._lock:
+        with self.lock:
             self._rules, self._happened = tuple(rules), [0] * len(rules)
 
     def __enter__(self) -> Self:
@@ -121,7 +124,7 @@ class FaultyProxy:
     def draw(self, method: str, path: str) -> list[Fault]:
         """Faults that befall a request: any number of delays, and at most one other."""
         found: list[Fault] = []
-        with self._lock:
+        with self.lock:
             self.counts["requests"] += 1
             for number, rule in enumerate(self._rules):
                 if rule.methods and method not in rule.methods:
@@ -136,14 +139,19 @@ class FaultyProxy:
                     break
         return found
 
+    def settle(self) -> None:
+        """Wait until no request is held back any more."""
+        while self.held_back:
+            time.sleep(0.01)
+
     def happened(self, kind: str) -> None:
         """Count a fault."""
-        with self._lock:
+        with self.lock:
             self.counts[kind] += 1
 
     def place(self, length: int) -> int:
         """Which of so many bytes to change."""
-        with self._lock:
+        with self.lock:
             return self._random.randrange(length)
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> http.client.HTTPResponse:
@@ -198,6 +206,10 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._refuse(last.status)
             return
+        if last is not None and kind == "late":
+            self.server.proxy.happened("late")
+            self._late(last.seconds, body)
+            return
         try:
             answer = self.server.proxy.ask(self.command, self.path, dict(self.headers.items()), body)
             found = answer.read()
@@ -211,6 +223,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(answer, found, kind)
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _serve  # noqa: N815 - names that the base class looks for
+
+    def _late(self, seconds: float, body: bytes) -> None:
+        """Close the connection, and hand the request on when it was given up."""
+        proxy = self.server.proxy
+        with proxy.lock:
+            proxy.held_back += 1
+        try:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(seconds)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                proxy.ask(self.command, self.path, dict(self.headers.items()), body).read()
+        finally:
+            with proxy.lock:
+                proxy.held_back -= 1
 
     def _answer(self, answer: http.client.HTTPResponse, body: bytes, kind: str | None) -> None:
         """Hand an answer on, whole or not."""
