@@ -86,7 +86,7 @@ def bands(n: int, x: Array, a: Array, draw: Callable[[int, int], Array]) -> Call
         "hb2st": (hb2st.flops(hermitian.shape, **options), lambda: hb2st(hermitian, **options)),
         "gb2bd": (gb2bd.flops(upper.shape, **options), lambda: gb2bd(upper, **options)),
         "sweeps": (
-            sweeps.flops((n, n), [reflectors.shape], [factors.shape], **applied),
-            lambda: sweeps(x, [reflectors], [factors], **applied),
+            sweeps.flops([x.shape], [reflectors.shape], [factors.shape], **applied),
+            lambda: sweeps([x], [reflectors], [factors], **applied),
         ),
     }

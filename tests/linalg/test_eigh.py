@@ -72,6 +72,15 @@ def test_in_little_memory(count, dtype):
     assert sizes["held"] < sizes["groups"]
 
 
+def test_no_task_holds_all_vectors(monkeypatch):
+    monkeypatch.setattr(eigen, "PIECE", 12)
+    n = 96
+    a = hermitian_family("random", n, np.float64)
+    # as much as the vectors and LAPACK's work space would take, with nothing left for reading and writing
+    with nw.config.set({"worker.slots": 2, "worker.memory": 16 * n * n}):
+        check(a, *solved(a, 8))
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(("n", "piece", "dtype"), [(40, 9, np.float64), (23, 3, np.complex64), (11, 2, np.float32)])
 def test_many_levels_of_divide_and_conquer(monkeypatch, name, n, piece, dtype):
