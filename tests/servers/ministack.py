@@ -55,7 +55,9 @@ def _wait(url, process, seconds=120):
             return  # it does not like the question, but it is there
         except OSError as error:
             if process.poll() is not None:
-                raise RuntimeError(f"ministack ended with {process.returncode}: pip install 'numpywren[test]'") from error
+                raise RuntimeError(
+                    f"ministack ended with {process.returncode}: pip install 'numpywren[test]'"
+                ) from error
             if time.monotonic() > end:
                 raise
             time.sleep(0.05)
