@@ -8,4 +8,7 @@ from numpywren.planner.plan import KernelCount as KernelCount
 from numpywren.planner.plan import Plan as Plan
 from numpywren.planner.plan import make_plan as make_plan
 from numpywren.planner.profile import Profile as Profile
+from numpywren.planner.simulate import Pool as Pool
+from numpywren.planner.simulate import Simulation as Simulation
+from numpywren.planner.simulate import simulate as simulate
 from numpywren.planner.workload import Workload as Workload

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numpywren.lambdapack.ir import Argument, Arithmetic, Call, Choice, Flipped, Listing, Minus, Scaled, Sum
 from numpywren.planner.cost import cost, varying_options
+from numpywren.planner.machine import Machine
 from numpywren.planner.tasks import KindTable, Uses, kind_tables
 from numpywren.planner.vector import Integers, values
 from numpywren.planner.workload import Shapes, Workload
@@ -29,8 +30,8 @@ class KindCost:
     table : KindTable
     label : str
         What it computes, by the names of its kernels.
-    flops : ndarray of float64
-        Floating point operations on real numbers of each task.
+    work : mapping of str to ndarray of float64
+        By kernel, floating point operations on real numbers of each task.
     bytes_read, bytes_written : ndarray of int64
         Of the distinct tiles that each task reads, and of those that it writes.
     tiles_read, tiles_written : ndarray of int64
@@ -39,11 +40,20 @@ class KindCost:
 
     table: KindTable
     label: str
-    flops: NDArray[np.float64]
+    work: Mapping[str, NDArray[np.float64]]
     bytes_read: Integers
     bytes_written: Integers
     tiles_read: Integers
     tiles_written: Integers
+
+    @property
+    def flops(self) -> NDArray[np.float64]:
+        """Floating point operations of each task, all kernels together."""
+        return sum(self.work.values(), np.zeros(self.table.rows))
+
+    def seconds(self, machine: Machine) -> NDArray[np.float64]:
+        """How long each task computes in one slot of a machine."""
+        return sum((flops / machine.rate(kernel) for kernel, flops in self.work.items()), np.zeros(self.table.rows))
 
 
 def census(workload: Workload, shapes: Shapes) -> tuple[KindCost, ...]:
@@ -52,9 +62,14 @@ def census(workload: Workload, shapes: Shapes) -> tuple[KindCost, ...]:
 
 
 def _counted(table: KindTable, workload: Workload, shapes: Shapes) -> KindCost:
-    parts = [_counted_part(part, workload, shapes) for part in table.parts(_rows_together(table))]
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return KindCost(table, label(table.kind.value), *columns)
+    works, tallies = [], []
+    for part in table.parts(_rows_together(table)):
+        work, tally = _counted_part(part, workload, shapes)
+        works.append(work)
+        tallies.append(tally)
+    columns = [np.concatenate(column) for column in zip(*tallies, strict=True)]
+    work = {name: np.concatenate([each[name] for each in works]) for name in works[0]}
+    return KindCost(table, label(table.kind.value), work, *columns)
 
 
 def _rows_together(table: KindTable) -> int:
@@ -66,21 +81,26 @@ def _rows_together(table: KindTable) -> int:
     return max(1000, TOGETHER * sample.rows // max(reads, 1))
 
 
-def _counted_part(part: KindTable, workload: Workload, shapes: Shapes) -> tuple[NDArray[Any], ...]:
+def _counted_part(
+    part: KindTable, workload: Workload, shapes: Shapes
+) -> tuple[dict[str, NDArray[np.float64]], tuple[Integers, ...]]:
     features: list[Integers] = []
     read = _tally(part.reads, part.rows, shapes, features)
     written = _tally(part.writes, part.rows, shapes, features)
     features += _option_columns(part, workload)
     first, inverse = _groups(features, part.rows)
     factor = 4.0 if workload.record.dtype.kind == "c" else 1.0
-    costs = np.empty(len(first))
+    kernels = (kernel.name for kernel in workload.dataflow.program.kernels.values())
+    costs = {name: np.zeros(len(first)) for name in (*kernels, "gemm", "axpy")}
     for group, row in enumerate(first):
         task = part.task(int(row))
         node = workload.dataflow.expression(task, workload.record.scalars)
         target = shapes.target(workload.dataflow.writes(task)[0])
-        costs[group] = factor * cost(node, shapes.of, target)[0]
+        for name, flops in cost(node, shapes.of, target)[0].items():
+            costs[name][group] = factor * flops
     itemsize = workload.itemsize
-    return costs[inverse], itemsize * read[0], itemsize * written[0], read[1], written[1]
+    work = {name: each[inverse] for name, each in costs.items()}
+    return work, (itemsize * read[0], itemsize * written[0], read[1], written[1])
 
 
 def _tally(places: tuple[Uses, ...], rows: int, shapes: Shapes, features: list[Integers]) -> tuple[Integers, Integers]:

@@ -41,12 +41,20 @@ from numpywren.lambdapack.resolved import (
     Transpose,
 )
 
-__all__ = ["Shape", "cost", "varying_options"]
+__all__ = ["Shape", "Work", "cost", "varying_options"]
 
 Shape: TypeAlias = tuple[int, ...]
 
 
-def cost(node: Node, shape_of: Callable[[Tile], Shape], shape: Shape | None) -> tuple[float, tuple[Shape, ...]]:
+class Work(dict[str, float]):
+    """Floating point operations by kernel; products of matrices are ``gemm``, sums and multiples ``axpy``."""
+
+    def add(self, kernel: str, flops: float) -> None:
+        """Count some more."""
+        self[kernel] = self.get(kernel, 0.0) + flops
+
+
+def cost(node: Node, shape_of: Callable[[Tile], Shape], shape: Shape | None) -> tuple[Work, tuple[Shape, ...]]:
     """Floating point operations of an expression, on real numbers, and the shapes of its results.
 
     Parameters
@@ -58,54 +66,59 @@ def cost(node: Node, shape_of: Callable[[Tile], Shape], shape: Shape | None) -> 
     shape : tuple of int, optional
         Shape of the target, for an empty sum.
     """
+    work = Work()
+    return work, _count(node, shape_of, shape, work)
+
+
+def _count(node: Node, shape_of: Callable[[Tile], Shape], shape: Shape | None, work: Work) -> tuple[Shape, ...]:
     match node:
         case Read(tile):
-            return 0.0, (shape_of(tile),)
+            return (shape_of(tile),)
         case Transpose(x) | Adjoint(x):
-            flops, (found,) = cost(x, shape_of, shape)
-            return flops, (found[::-1],)
+            (found,) = _count(x, shape_of, shape, work)
+            return (found[::-1],)
         case Scale(_, x) | Negate(x):
-            flops, (found,) = cost(x, shape_of, shape)
-            return flops + math.prod(found), (found,)
+            (found,) = _count(x, shape_of, shape, work)
+            work.add("axpy", math.prod(found))
+            return (found,)
         case Multiply(left, right):
-            before, (a,) = cost(left, shape_of, shape)
-            after, (b,) = cost(right, shape_of, shape)
+            (a,) = _count(left, shape_of, shape, work)
+            (b,) = _count(right, shape_of, shape, work)
             product = (*a[:-1], *b[1:])
-            return before + after + 2.0 * math.prod(product) * a[-1], (product,)
+            work.add("gemm", 2.0 * math.prod(product) * a[-1])
+            return (product,)
         case Add(left, right) | Subtract(left, right):
-            before, (found,) = cost(left, shape_of, shape)
-            after, _ = cost(right, shape_of, shape)
-            return before + after + _added(right, found), (found,)
+            (found,) = _count(left, shape_of, shape, work)
+            _count(right, shape_of, shape, work)
+            _add_up(right, found, work)
+            return (found,)
         case SumOf(terms):
-            flops, found = 0.0, shape or ()
+            found = shape or ()
             for term in terms:
-                more, (found,) = cost(term, shape_of, shape)
-                flops += more + _added(term, found)
-            return flops, (found,)
+                (found,) = _count(term, shape_of, shape, work)
+                _add_up(term, found, work)
+            return (found,)
         case Apply(kernel, args, options):
-            return _apply(kernel, args, options, shape_of, shape)
+            return _apply(kernel, args, options, shape_of, shape, work)
 
 
 def _apply(
-    kernel: Kernel, args: Any, options: Any, shape_of: Callable[[Tile], Shape], shape: Shape | None
-) -> tuple[float, tuple[Shape, ...]]:
-    flops, shapes = 0.0, []
+    kernel: Kernel, args: Any, options: Any, shape_of: Callable[[Tile], Shape], shape: Shape | None, work: Work
+) -> tuple[Shape, ...]:
+    shapes = []
     for arg in args:
         nodes = arg if type(arg) is tuple else (arg,)
-        found = []
-        for each in nodes:
-            more, (one,) = cost(each, shape_of, shape)
-            flops += more
-            found.append(one)
+        found = [one for each in nodes for one in _count(each, shape_of, shape, work)]
         shapes.append(tuple(found) if type(arg) is tuple else found[0])
     result = kernel.shape(*shapes, **options)
-    results = (result,) if not result or isinstance(result[0], int) else tuple(result)
-    return flops + float(kernel.flops(*shapes, **options)), results
+    work.add(kernel.name, float(kernel.flops(*shapes, **options)))
+    return (result,) if not result or isinstance(result[0], int) else tuple(result)
 
 
-def _added(term: Node, shape: Shape) -> float:
+def _add_up(term: Node, shape: Shape, work: Work) -> None:
     """A product is added as it is computed, and counted so; anything else takes an addition for each element."""
-    return 0.0 if isinstance(term, Multiply) else float(math.prod(shape))
+    if not isinstance(term, Multiply):
+        work.add("axpy", float(math.prod(shape)))
 
 
 def varying_options(kind: Kind, kernels: Mapping[str, Kernel]) -> tuple[Index, ...]:

@@ -98,11 +98,9 @@ class Machine:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def rate(self, kernel: str) -> float:
-        """Floating point operations a second of a kernel, or of several, by names separated by spaces."""
-        shares = [
-            1.0 if name == "gemm" else self.shares.get(name, self.shares.get("other", 0.5)) for name in kernel.split()
-        ]
-        return self.gflops * 1e9 * (min(shares) if shares else 1.0)
+        """Floating point operations a second of a kernel."""
+        share = 1.0 if kernel == "gemm" else self.shares.get(kernel, self.shares.get("other", 0.5))
+        return self.gflops * 1e9 * share
 
 
 def machine_names(*paths: str | Path) -> list[str]:

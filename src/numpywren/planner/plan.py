@@ -197,7 +197,7 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
     shapes = Shapes(workload)
     costs = census(workload, shapes)
     graph = build_graph(workload, [cost.table for cost in costs], shapes)
-    computing = [cost.flops / machine.rate(cost.label) for cost in costs]
+    computing = [cost.seconds(machine) for cost in costs]
     moving = [_moving_s(cost, machine) for cost in costs]
     seconds = np.concatenate([*map(np.add, computing, moving), np.empty(0)])
     schedule = graph.schedule(seconds)

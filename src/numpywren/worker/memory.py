@@ -105,6 +105,14 @@ class TileMemory:
         with self._changed:
             self._keep(tile, value)
 
+    def touch(self, tile: Tile) -> bool:
+        """Whether a tile is in the cache now; if so, it was used just now."""
+        with self._changed:
+            if tile in self._cache:
+                self._cache.move_to_end(tile)
+                return True
+            return False
+
     def holds(self, tile: Tile) -> bool:
         """Whether a tile is in the cache now."""
         with self._changed:
