@@ -85,7 +85,7 @@ def gesvd(
         U3[0:n], V3[0:n], S[0:n, 0] = bdsdc(B[groups], band=width, width=tile)
         for j in range(n):
             U4[j] = sweeps(
-                U3[j],
+                [U3[j]],
                 [V2[groups - 1 - g] for g in range(groups)],
                 [F2[groups - 1 - g] for g in range(groups)],
                 band=width,
@@ -93,7 +93,7 @@ def gesvd(
                 top=groups - 1,
             )
             V4[j] = sweeps(
-                V3[j],
+                [V3[j]],
                 [U2[groups - 1 - g] for g in range(groups)],
                 [G2[groups - 1 - g] for g in range(groups)],
                 band=width,
