@@ -4,6 +4,7 @@ import pytest
 
 from numpywren import algorithms
 from numpywren.lambdapack import Program
+from numpywren.lambdapack.check import check
 
 PROGRAMS = [getattr(algorithms, name) for name in algorithms.__all__]
 
@@ -11,6 +12,12 @@ PROGRAMS = [getattr(algorithms, name) for name in algorithms.__all__]
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_printed(program, golden):
     golden(f"{program.name}.txt", f"{program}\n")
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_it_means_something_for_all_small_sizes(program):
+    # importing them does not check them, so that users need not wait for it
+    check(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
