@@ -8,6 +8,7 @@ from matrix.drawn import DTYPES
 from servers.moto import moto
 
 from numpywren.config import config
+from numpywren.matrix import cloud
 
 #: The bucket that is there.
 BUCKET = "lab"
@@ -49,6 +50,8 @@ def folder(s3):
 def place(request, tmp_path):
     """A URL at which there is nothing yet."""
     if request.param == "s3":
+        # damage is looked at again and again, without waits here
+        request.getfixturevalue("monkeypatch").setattr(cloud, "pause_s", lambda attempt, chance: 0.0)
         return request.getfixturevalue("folder")
     return str(tmp_path / "place") if request.param == "file" else f"memory:test-{next(_numbers)}/place"
 

@@ -85,9 +85,9 @@ def test_listing(place):
 
 def test_many_keys_are_listed(place):
     store = open_store(place)
-    for number in range(2500):
+    for number in range(1100):
         store.put(f"t/{number}", b"x")
-    assert sorted(store.list("t")) == sorted(f"t/{number}" for number in range(2500))
+    assert sorted(store.list("t")) == sorted(f"t/{number}" for number in range(1100))
 
 
 def test_deleting(place):
@@ -168,7 +168,7 @@ def test_ways_to_name_a_folder(tmp_path, monkeypatch):
     assert wanted.url == f"file://{tmp_path}/a%20b"
 
 
-def test_links_are_followed(tmp_path):
+def test_links_are_followed_but_not_to_delete(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     store = open_store(tmp_path / "link")
@@ -176,7 +176,7 @@ def test_links_are_followed(tmp_path):
     assert (tmp_path / "real/c/0").read_bytes() == b"x"
     assert list(store.list()) == ["c/0"]
     store.clear()
-    assert not (tmp_path / "real").exists()
+    assert (tmp_path / "real/c/0").read_bytes() == b"x"
     assert not (tmp_path / "link").is_symlink()
 
 
