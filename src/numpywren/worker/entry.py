@@ -8,6 +8,7 @@ import functools
 import importlib
 import json
 import logging
+import os
 import signal
 import threading
 import time
@@ -39,6 +40,8 @@ ENVELOPE = ("settings", "badge", "backend", "relaunch")
 SUCCESSION = "numpywren.job.succession:succeed"
 #: Lease of a worker whose options say nothing, as in `Settings`.
 LEASE_S = 30.0
+#: Seconds that kernels and writes under way get when a process is told to leave.
+KERNELS_S = 2.0
 #: What may go wrong at the start for reasons that its user can mend, and is told in one line.
 EXPECTED = (NumpywrenError, OSError, ImportError)
 
@@ -169,4 +172,11 @@ def _leave_on_signals(stop: Callable[[], None]) -> None:
 
 def _leave(stop: Callable[[], None], number: int, frame: types.FrameType | None) -> None:
     # in a thread: the handler interrupts the worker's own code, which may hold the lock that `stop` takes
-    threading.Thread(target=stop, daemon=True).start()
+    threading.Thread(target=_leave_soon, args=(stop,), daemon=True).start()
+
+
+def _leave_soon(stop: Callable[[], None]) -> None:
+    stop()
+    # leases are handed back by now; a long kernel cannot be interrupted, and nobody wants what it will have computed
+    time.sleep(KERNELS_S)
+    os._exit(0)
