@@ -32,6 +32,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``lithops.config``      Lithops's configuration file; default: where Lithops looks for it
 ``ray.address``         the Ray cluster, as in ``ray://host:10001``; default: that of this process, or RAY_ADDRESS
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
+``plan.machines``       files that describe kinds of worker, for plans; see :doc:`/howto/planning`
 ``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
 ======================  ================================================================================
 """
@@ -77,6 +78,7 @@ DEFAULTS: dict[str, Any] = {
     "lithops": {"config": None},
     "ray": {"address": None},
     "kernels": {"modules": []},
+    "plan": {"machines": []},
     "progress": "auto",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from numpywren.job.calibrate import machine_files
 from numpywren.job.prepare import prepare
 from numpywren.job.request import Request
 from numpywren.job.workers import worker_options
@@ -29,7 +30,7 @@ def plan(request: Request, machine: str | Machine = THIS_MACHINE) -> Plan:
         If the inputs do not fit the program, or there is no such machine.
     """
     if not isinstance(machine, Machine):
-        name, machine = machine, load_machine(machine)
+        name, machine = machine, load_machine(machine, *machine_files())
         if name == THIS_MACHINE:
             options = worker_options()
             machine = replace(machine, slots=options["slots"], memory=options["memory"])

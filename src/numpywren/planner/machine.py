@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,16 @@ class Machine:
     gflops : float
         10⁹ floating point operations a second of ``gemm`` in float64, in one slot while all slots compute.
     shares : mapping of str to float
-        Of other kernels, by name, the share of that rate that they reach; of those not named, that of ``other``.
+        By name, the share of that rate that kernels reach; of those not named, that of ``other``.
+    shares_at : mapping of str to mapping of str to float
+        Shares on tiles of some lengths, which go before `shares`; between two lengths see `at`.
+    task_s : float
+        Seconds of a slot that each task takes besides its kernels.
+    encoding, decoding : float
+        Bytes a second that a core writes and reads at most; this is time of the slots, as there is no core to spare.
+        0 where it costs nothing.
+    mapped_from : int
+        Bytes from which on tiles are mapped from files, and so not kept when they were written; 0 where none is.
     get_s, put_s : float
         Seconds until the first byte of a read comes, and until a write is acknowledged, sizes apart.
     bandwidth : float
@@ -86,6 +96,11 @@ class Machine:
     memory: int = 2**30
     gflops: float = 30.0
     shares: Mapping[str, float] = field(default_factory=dict)
+    shares_at: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    task_s: float = 0.0
+    encoding: float = 0.0
+    decoding: float = 0.0
+    mapped_from: int = 0
     get_s: float = 0.0
     put_s: float = 0.0
     bandwidth: float = 1e9
@@ -99,8 +114,22 @@ class Machine:
 
     def rate(self, kernel: str) -> float:
         """Floating point operations a second of a kernel."""
-        share = 1.0 if kernel == "gemm" else self.shares.get(kernel, self.shares.get("other", 0.5))
-        return self.gflops * 1e9 * share
+        usual = 1.0 if kernel == "gemm" else self.shares.get("other", 0.5)
+        return self.gflops * 1e9 * self.shares.get(kernel, usual)
+
+    def at(self, length: int) -> Machine:
+        """The machine as it is on tiles of a length: shares interpolated, evenly in the logarithm of the length."""
+        if not self.shares_at:
+            return self
+        known = sorted((int(each), shares) for each, shares in self.shares_at.items())
+        below = max((each for each in known if each[0] <= length), default=known[0], key=lambda each: each[0])
+        above = min((each for each in known if each[0] >= length), default=known[-1], key=lambda each: each[0])
+        weight = 0.0
+        if above[0] > below[0]:
+            weight = math.log(length / below[0]) / math.log(above[0] / below[0])
+        names = below[1].keys() & above[1].keys()
+        shares = {name: below[1][name] + weight * (above[1][name] - below[1][name]) for name in names}
+        return replace(self, shares={**self.shares, **shares}, shares_at={})
 
 
 def machine_names(*paths: str | Path) -> list[str]:
