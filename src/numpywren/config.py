@@ -33,6 +33,8 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``ray.address``         the Ray cluster, as in ``ray://host:10001``; default: that of this process, or RAY_ADDRESS
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
 ``plan.machines``       files that describe kinds of worker, for plans; see :doc:`/howto/planning`
+``events``              write down what workers do, for reports: ``true``, ``false``, or ``auto``: all of a run that
+                        was submitted; of a call that returns its result, if it takes longer than five seconds
 ``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
 ======================  ================================================================================
 """
@@ -79,6 +81,7 @@ DEFAULTS: dict[str, Any] = {
     "ray": {"address": None},
     "kernels": {"modules": []},
     "plan": {"machines": []},
+    "events": "auto",
     "progress": "auto",
 }
 

@@ -13,7 +13,7 @@ from numpywren.job.prepare import modules_of, prepare
 from numpywren.job.request import Request, Returned
 from numpywren.job.resume import roots
 from numpywren.job.run import Run
-from numpywren.job.workers import worker_options
+from numpywren.job.workers import events_policy, worker_options
 from numpywren.lambdapack import Program
 from numpywren.matrix import Array, asarray, create_array
 from numpywren.worker import check_fits
@@ -47,7 +47,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     record, bindings, dataflow = workload.record, workload.bindings, workload.dataflow
     # all that can be refused is refused before anything is made
     modules = modules_of(request)
-    options = worker_options(modules)
+    options = {**worker_options(modules), "events": events_policy(detached=detached)}
     check_fits(dataflow, bindings, record, options["memory"])
     plane = open_plane(record.control_url(store))
     backend = open_backend(setting("backend"), store.url, options)

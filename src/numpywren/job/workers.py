@@ -11,7 +11,7 @@ from numpywren.config import flag_setting, memory_setting, names_setting, number
 from numpywren.control import control_settings
 from numpywren.matrix import storage_settings
 
-__all__ = ["cores", "limits", "slots_in_all", "successors", "worker_options", "workers_max"]
+__all__ = ["cores", "events_policy", "limits", "slots_in_all", "successors", "worker_options", "workers_max"]
 
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
@@ -75,7 +75,15 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
         "settings": {**storage_settings(), **control_settings()},
         # a worker that is alone takes nothing from others by claiming early
         "ahead": slots if workers == 1 else 0,
+        "events": events_policy(),
     }
+
+
+def events_policy(*, detached: bool = True) -> str:
+    """Which events workers write down, of a run that its client keeps, or throws away when it has the result."""
+    if str(setting("events")).lower() == "auto":
+        return "all" if detached else "late"
+    return "all" if flag_setting("events") else "none"
 
 
 def slots_in_all() -> int:

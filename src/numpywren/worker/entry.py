@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from numpywren import events
 from numpywren.config import config
 from numpywren.control import ControlPlane, open_plane
 from numpywren.control.roll import Badge
@@ -25,6 +24,7 @@ from numpywren.errors import NumpywrenError, RunFailedError
 from numpywren.lambdapack import Dataflow
 from numpywren.matrix import Binding, Store, open_store
 from numpywren.version import __version__
+from numpywren.worker.journal import Journal
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
 
@@ -33,8 +33,8 @@ __all__ = ["begin", "main", "open_run", "serve"]
 logger = logging.getLogger(__name__)
 
 #: What options hold besides the fields of `Settings`: settings to make before anything is opened, the worker's place on
-#: the roll, and how it may start successors.
-ENVELOPE = ("settings", "badge", "backend", "relaunch")
+#: the roll, how it may start successors, and which events it writes down.
+ENVELOPE = ("settings", "badge", "backend", "relaunch", "events")
 #: What starts the successors of a worker whose options have ``relaunch``: ``module:function``, as it knows the policy,
 #: which parts below it do not import.
 SUCCESSION = "numpywren.job.succession:succeed"
@@ -85,7 +85,9 @@ def begin(url: str, options: Mapping[str, Any]) -> Worker:
             "started the run where its workers live"
         )
     settings = Settings(**{**own, "modules": tuple(own.get("modules", ()))})
-    return Worker(*open_run(url, settings.modules), settings, events.publish)
+    record, bindings, store, dataflow, plane = open_run(url, settings.modules)
+    journal = Journal(store, options.get("events", "all"))
+    return Worker(record, bindings, store, dataflow, plane, settings, journal)
 
 
 def serve(url: str, options: Mapping[str, Any]) -> str:

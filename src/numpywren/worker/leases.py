@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from numpywren.control import Arrival, Completion, ControlPlane
 from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.events import LeaseLost, Listener, TaskAgain, TaskOvertaken, TaskTakenOver, publish
 from numpywren.worker.retry import with_retries
 
 __all__ = ["Lease", "Leases"]
@@ -24,7 +25,7 @@ AT_ONCE_S = 0.001
 class Lease:
     """One claim of one task. Another claim of the same task is another lease."""
 
-    __slots__ = ("attempt", "begun", "task")
+    __slots__ = ("attempt", "begun", "lost", "task")
 
     def __init__(self, task: str, attempt: int) -> None:
         self.task = task
@@ -32,6 +33,8 @@ class Lease:
         self.attempt = attempt
         #: Whether a slot has taken it up.
         self.begun = False
+        #: Whether it ran out while it was held.
+        self.lost = False
 
 
 class Leases:
@@ -46,9 +49,19 @@ class Leases:
         Seconds for which tasks are claimed.
     stopped : callable
         Says when to give up retrying.
+    listener : callable
+        Told of tasks that change hands.
     """
 
-    def __init__(self, plane: ControlPlane, worker: str, lease_s: float, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        worker: str,
+        lease_s: float,
+        stopped: Callable[[], bool],
+        listener: Listener = publish,
+    ) -> None:
+        self._listener = listener
         self._plane, self._worker, self._lease_s, self._stopped = plane, worker, lease_s, stopped
         self._lock = threading.Lock()
         self._held: dict[str, Lease] = {}
@@ -80,6 +93,11 @@ class Leases:
             self._held.update((lease.task, lease) for lease in made)
         if back := [lease.task for lease in new if lease not in made]:
             with_retries(lambda: self._plane.release(self._worker, back), self._stopped)
+        for lease in made:
+            if lease.task in over:
+                self._listener(TaskTakenOver(lease.task, over[lease.task]))
+            elif lease.attempt > 1:
+                self._listener(TaskAgain(lease.task, lease.attempt))
         return made
 
     def begin(self, lease: Lease) -> bool:
@@ -98,6 +116,8 @@ class Leases:
         """Say that a task is done."""
         done = with_retries(lambda: self._plane.complete(self._worker, lease.task, arrivals, reads), self._stopped)
         self.drop(lease)
+        if not done.first:
+            self._listener(TaskOvertaken(lease.task))
         return done
 
     def still_held(self, lease: Lease) -> bool:
@@ -145,9 +165,18 @@ class Leases:
             except Exception as error:  # noqa: BLE001 - this thread has nobody else to tell
                 lost(error)
                 return
-            for name, lease in held.items():
-                if name not in kept and not lease.begun:
-                    self.drop(lease)
+            for name in held.keys() - set(kept):
+                self._lost(held[name])
+
+    def _lost(self, lease: Lease) -> None:
+        """A lease could not be renewed, if it was not given back or completed meanwhile."""
+        with self._lock:
+            held = self._held.get(lease.task) is lease
+            if held and not lease.begun:
+                del self._held[lease.task]
+        if held and not lease.lost:
+            lease.lost = True
+            self._listener(LeaseLost(lease.task))
 
     def close(self) -> None:
         """Renew nothing any more."""

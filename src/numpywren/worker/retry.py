@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from numpywren.events import StoreRetried, publish
 from numpywren.matrix import is_transient
 
 __all__ = ["ATTEMPTS", "pause_s", "with_retries"]
@@ -30,5 +31,6 @@ def with_retries(operation: Callable[[], T], stopped: Callable[[], bool]) -> T:
         except Exception as error:
             if attempt == ATTEMPTS or stopped() or not is_transient(error):
                 raise
+            publish(StoreRetried("try again", str(getattr(error, "filename", None) or ""), attempt, str(error)))
             time.sleep(pause_s(attempt, random.random()))  # noqa: S311 - spreads retries, guards nothing
     raise AssertionError

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from numpywren.control import Arrival, ControlPlane, Failure, Reader
 from numpywren.errors import ControlPlaneLostError, StoreError, TileDamagedError, TileMissingError
-from numpywren.events import Listener, TaskDone, TilesFreed, TileWritten, WorkerExit
+from numpywren.events import Listener, TaskDone, TaskFailed, TilesFreed, TileWritten, WorkerExit, WorkerStart
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.matrix import Binding, Store, TileSpace
+from numpywren.version import __version__
 from numpywren.worker.affinity import WORTH_S, Affinity
 from numpywren.worker.durations import Durations
 from numpywren.worker.evaluate import evaluate
@@ -144,7 +145,7 @@ class Worker:
             came=self._affinity.read,
         )
         self._writing = Lane("numpywren-write", max(2, (4 if remote else 1) * settings.slots), self._lose)
-        self._leases = Leases(plane, self.name, settings.lease_s, self._giving_up)
+        self._leases = Leases(plane, self.name, settings.lease_s, self._giving_up, listener)
         # a task that became urgent goes before those that were claimed ahead of their time
         self._queue: queue.PriorityQueue[tuple[float, int, _Work | None]] = queue.PriorityQueue()
         self._taken = itertools.count()
@@ -182,6 +183,8 @@ class Worker:
             If it refuses.
         """
         self._space.check_outputs()
+        told = socket.gethostname(), os.getpid(), self._settings.slots, self._settings.memory, __version__
+        self._listener(WorkerStart(self.name, *told))
         slots = [
             threading.Thread(target=self._slot, args=(number,), name=f"numpywren-slot-{number}", daemon=True)
             for number in range(self._settings.slots)
@@ -391,7 +394,8 @@ class Worker:
             ended = time.perf_counter()
             share = work.tiles.stalled_s / (ended - began) if work.tiles.stalled_s > WORTH_S else 0.0
             self._stalled += 0.2 * (share - self._stalled)
-            self._listener(TaskDone(work.task.id, slot, began, work.tiles.waited_s, ended))
+            waits = work.tiles.waited_s, ended, work.tiles.stalled_s
+            self._listener(TaskDone(work.task.id, slot, began, *waits))
             work.tiles.drop()
             # what is being written is held twice for a moment: the tile, and its bytes with their checksum
             kept = min(promised, 2 * sum(result.nbytes for result in results))
@@ -460,7 +464,7 @@ class Worker:
             if tiles:
                 self._memory.forget(tiles)
                 with_retries(lambda: self._space.delete(tiles), self._giving_up)
-                self._listener(TilesFreed(len(tiles)))
+                self._listener(TilesFreed(len(tiles), " ".join(tile.id for tile in tiles)))
             if everything:
                 with_retries(self._space.clear, self._giving_up)
         except StoreError as error:
@@ -480,7 +484,9 @@ class Worker:
             elif not self._giving_up():
                 logger.debug("task %s failed", work.task.id, exc_info=error)
                 targets = self._dataflow.writes(work.task)
-                self._plane.stop(failure_of(error, work.task, targets, self._sizes.row_offset, self.name))
+                failure = failure_of(error, work.task, targets, self._sizes.row_offset, self.name)
+                self._listener(TaskFailed(work.task.id, failure.error, failure.message))
+                self._plane.stop(failure)
                 self._end("failed")
         except Exception as lost:  # noqa: BLE001 - the failure could not be told: the plane is what failed
             self._lose(lost if isinstance(lost, ControlPlaneLostError) else error)
