@@ -332,7 +332,11 @@ def test_a_user_with_few_rights_behind_tls(name, tmp_path):
     user = ["--user", "default", "off", "--user", "nw", "on", ">hunter2", *RIGHTS.split()]
     with servers.tls_server(BINARIES[name], tmp_path, *user) as (port, authority):
         url = f"rediss://127.0.0.1:{port}/0?run=r"
-        with config.set({"redis.username": "nw", "redis.password": "hunter2", "redis.ca": authority}):
+        who = {"redis.username": "nw", "redis.password": "hunter2", "redis.ca": authority}
+        with config.set(who), pytest.raises(StoreError, match=r"NUMPYWREN_CONTROL=rediss://127"):
+            open_plane(url).status()  # who wrote the URL may only want the password
+        named = {"control": f"rediss://127.0.0.1:{port}"}
+        with config.set({**named, **who}):
             plane = open_plane(url)
             plane.restore([TaskState("a", 0, 0), TaskState("d", 1, 0, done=True)], {"T": 1}, total=2)
             assert plane.claim("w", 1, 60.0, prefer=["a"], over={"b": "v"}) == (Claim("a", 1),)
@@ -348,11 +352,11 @@ def test_a_user_with_few_rights_behind_tls(name, tmp_path):
             plane.close()
             plane.delete()
             plane.close()
-        with config.set({"redis.username": "nw", "redis.password": "wrong", "redis.ca": authority}):
+        with config.set({**named, "redis.username": "nw", "redis.password": "wrong", "redis.ca": authority}):
             with pytest.raises(StoreError, match=r"redis\.username, redis\.password") as caught:
                 open_plane(url).status()
             assert "wrong" not in str(caught.value)
-        with config.set({"redis.username": "nw", "redis.password": "hunter2"}):
+        with config.set({**named, "redis.username": "nw", "redis.password": "hunter2"}):
             with pytest.raises(StoreError, match=r"set redis\.ca") as caught:
                 open_plane(url).status()
             assert "hunter2" not in f"{caught.value!r}"
@@ -380,6 +384,6 @@ def test_a_password_of_digits_stays_as_it_is_written(tmp_path):
             "plane.restore([], {}, 0)\n"
             "print(plane.status().state)\n"
         )
-        environment = {**os.environ, "NUMPYWREN_REDIS__PASSWORD": "0x10"}
+        environment = {**os.environ, "NUMPYWREN_CONTROL": server.url, "NUMPYWREN_REDIS__PASSWORD": "0x10"}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
         assert done.stdout.strip() == "done", done.stderr

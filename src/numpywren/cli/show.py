@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from numpywren.control import Status
 
@@ -30,7 +31,8 @@ def status_table(now: Status) -> Table:
     if now.failure is not None:
         rows["failure"] = f"{now.failure.error}: {now.failure.message}"
     for what, value in rows.items():
-        table.add_row(what, value)
+        # what a worker or plane says is text: no markup, and nothing that a terminal acts upon
+        table.add_row(what, Text("".join(letter for letter in value if letter.isprintable() or letter == "\n")))
     return table
 
 

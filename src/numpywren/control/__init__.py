@@ -55,6 +55,8 @@ SCHEMES: dict[str, str] = {
 def control_settings() -> dict[str, str]:
     """Settings that say how control planes are reached, none of them a secret, for workers elsewhere."""
     found = {key: setting(key) for key in ("redis.username", "redis.ca")}
+    if str(setting("control")).startswith(("redis:", "rediss:")):
+        found["control"] = setting("control")  # the one server that is told the password
     return {key: str(value) for key, value in found.items() if value is not None}
 
 

@@ -216,6 +216,8 @@ class RedisLink:
 
     def _refuse(self, error: BaseException) -> None:
         """Raise what will not pass by itself."""
+        if isinstance(error, StoreError):
+            raise error
         if isinstance(error, AuthenticationError | AuthorizationError | NoPermissionError) or "NOAUTH" in str(error):
             raise StoreError(
                 errno.EACCES,
@@ -251,7 +253,7 @@ class RedisLink:
         place = self.address
         options: dict[str, Any] = {
             "username": text_setting("redis.username"),
-            "password": text_setting("redis.password"),
+            "password": _password_for(place),
             "socket_timeout": ANSWER_S,
             "socket_connect_timeout": CONNECT_S,
             "socket_keepalive": True,
@@ -313,6 +315,26 @@ class RedisLink:
                 "that loses a key has to be resumed: set maxmemory-policy to noeviction",
                 stacklevel=4,
             )
+
+
+def _password_for(place: Address) -> str | None:
+    """The password, if the configuration names this server: a run's record, which others may have written, may not.
+
+    Raises
+    ------
+    StoreError
+        If there is a password, and it is none for this server.
+    """
+    password, configured = text_setting("redis.password"), urlsplit(str(setting("control") or ""))
+    server = (configured.scheme, configured.hostname or "", configured.port or 6379)
+    if password is None or server == ("rediss" if place.tls else "redis", place.host.lower(), place.port):
+        return password
+    scheme = "rediss" if place.tls else "redis"
+    raise StoreError(
+        errno.EACCES,
+        f"the run's record names the server {place.host}:{place.port}, which is told redis.password only if the "
+        f"setting `control` names it too: if you trust it, set NUMPYWREN_CONTROL={scheme}://{place.host}:{place.port}",
+    )
 
 
 def _ask(connection: Any, *command: str | int) -> Any:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 
 from numpywren.matrix import open_store
 
 __all__ = ["Collected", "gc"]
+
+#: What we make: anything else in such a folder is somebody's own.
+_PLACE = re.compile(r"(runs|arrays)/[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Collected:
 
 
 def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[Collected, ...]:
-    """Delete runs and scratch arrays in which nothing was written for a while.
+    """Delete runs and scratch arrays in which nothing was written for a while, and nothing that has another name.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[C
     for kind in ("runs", "arrays"):
         for entry in store.entries(f"{kind}/"):
             place = "/".join(entry.key.split("/")[:2])
+            if not _PLACE.fullmatch(place):
+                continue
             newest[place] = max(newest.get(place, 0.0), entry.modified_s)
             sizes[place] = sizes.get(place, 0) + entry.nbytes
     now = time.time()
@@ -50,6 +56,7 @@ def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[C
     for place, modified in sorted(newest.items()):
         if now - modified >= older_than_s:
             if not dry_run:
+                store.check_encloses(place.partition("/")[0])
                 store.child(place).clear()
             removed.append(Collected(f"{store.url}/{place}", sizes[place], now - modified))
     return tuple(removed)

@@ -31,9 +31,14 @@ def exception_of(failure: Failure, url: str) -> BaseException:
         `numpy.linalg.LinAlgError` where the mathematics failed, with the order of the leading minor as ``minor`` where
         that is what failed; the exception that the worker saw, or a `RunFailedError`, elsewhere.
     """
-    name, message = failure.error, failure.message
+    name = failure.error
+    # it came by way of the control plane, and goes to a terminal
+    message = "".join(letter for letter in failure.message if letter.isprintable() or letter == "\n")
     if name == LeadingMinorError.__name__:
-        return LeadingMinorError(int(str(failure.details.get("minor", 0))))
+        try:
+            return LeadingMinorError(int(str(failure.details.get("minor", 0))))
+        except ValueError:
+            return np.linalg.LinAlgError(message)
     if name in ("LinAlgError", "SingularTileError"):
         return np.linalg.LinAlgError(message)
     if name in _BUILTINS:

@@ -57,7 +57,16 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
         for binding in bindings.values():
             if binding.role == "output" and binding.array is not None and binding.array.url is not None:
                 layout = binding.array.source.layout
-                made.append(create_array(binding.array.url, layout.shape, layout.chunks, layout.dtype))
+                outside = not binding.array.url.startswith(store.url + "/")
+                made.append(
+                    create_array(
+                        binding.array.url,
+                        layout.shape,
+                        layout.chunks,
+                        layout.dtype,
+                        run=store.url if outside else None,  # else its workers would not write there
+                    )
+                )
         record.save(store)
         plane.restore(roots(dataflow), {}, dataflow.count())
         if detached:

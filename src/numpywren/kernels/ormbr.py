@@ -131,6 +131,11 @@ def _apply(z: NDArray, row: int, vs: Sequence[NDArray], t: NDArray) -> None:
     letter, item = LETTERS[z.dtype], z.itemsize
     m, w = z.shape
     k = t.shape[0]
+    fits = row >= 0 and sum(v.shape[0] for v in vs) == m - row and all(v.shape[1:] == (k,) for v in vs)
+    if t.shape != (k, k) or not fits:
+        raise ValueError(
+            f"ormbr got reflectors of shapes {[v.shape for v in vs]} with T of shape {t.shape} for rows {row} to {m}"
+        )
     if not (k and w):
         return
     inner, scaled = fresh((k, w), z.dtype), fresh((k, w), z.dtype)

@@ -144,6 +144,10 @@ def stedc_piece(piece: NDArray) -> tuple[NDArray, NDArray]:
     Anal. Appl. 16 (1995). LAPACK: ``stedc``.
     """
     m = len(piece)
+    if piece.ndim != 2 or piece.shape[1] <= max(DIAGONAL, BELOW) or piece.dtype.kind != "f":
+        raise ValueError(
+            f"stedc_piece got a piece of shape {piece.shape} and {piece.dtype}; it wants what tridiagonal gives"
+        )
     d, e = piece[:, DIAGONAL].copy(), piece[: max(0, m - 1), BELOW].copy()
     q, ends = fresh((m, m), d.dtype), np.ones((m, ENDS), d.dtype, order="F")
     if m:

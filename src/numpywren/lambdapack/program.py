@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from numpywren.lambdapack import visits
 from numpywren.lambdapack.dependencies import Dependencies
-from numpywren.lambdapack.evaluate import evaluate
-from numpywren.lambdapack.ir import For, Int, Kind, Loop, Matrix, Statement
+from numpywren.lambdapack.evaluate import evaluate, holds, span_of
+from numpywren.lambdapack.ir import For, Guard, Int, Kind, Loop, Matrix, Statement
 from numpywren.lambdapack.kernel import Kernel, load_kernel
 from numpywren.lambdapack.lower import kinds
 from numpywren.lambdapack.resolved import Node, resolve
@@ -289,6 +289,25 @@ class Dataflow:
             makers = [self.program.dependencies.count(number) for number in range(len(self.program.kinds))]
             found = self._bound["count", 0] = sum(make(*self._values)() for make in makers)
         return found  # type: ignore[no-any-return]
+
+    def has(self, task: Task) -> bool:
+        """Whether the program has this task: one that came by its name may be anything."""
+        if not 0 <= task.kind < len(self.program.kinds):
+            return False
+        values, environment = iter(task.values), dict(self.sizes)
+        try:
+            for clause in self.program.kinds[task.kind].path:
+                if isinstance(clause, Guard):
+                    if not holds(clause.condition, environment):
+                        return False
+                    continue
+                value = next(values, None)
+                if value is None or value not in span_of(clause, environment):
+                    return False
+                environment[clause.variable] = value
+        except ValueError:  # index arithmetic has no answer
+            return False
+        return next(values, None) is None
 
     def roots(self) -> Iterator[Task]:
         """Tasks that read only inputs, or nothing, in program order."""

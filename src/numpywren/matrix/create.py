@@ -193,8 +193,20 @@ def eye(
     return Array(Identity(_layout(shape, chunks, dtype), operator.index(k)))
 
 
-def create_array(url: str | Path, shape: Sequence[int], chunks: Any, dtype: Any, *, overwrite: bool = False) -> Array:
+def create_array(
+    url: str | Path, shape: Sequence[int], chunks: Any, dtype: Any, *, overwrite: bool = False, run: str | None = None
+) -> Array:
     """A new array at a URL, all zeros until its tiles are written.
+
+    Parameters
+    ----------
+    url : str or Path
+    shape, chunks, dtype
+        Its form.
+    overwrite : bool
+        Whether an array that is already there may be deleted first.
+    run : str, optional
+        URL of a run whose workers may write to it though it lies outside of the run's own folder.
 
     Raises
     ------
@@ -208,7 +220,7 @@ def create_array(url: str | Path, shape: Sequence[int], chunks: Any, dtype: Any,
         layout = replace(layout, dtype=STORED_DTYPES["int64"])
     store = open_store(url)
     _make_room(store, overwrite=overwrite)
-    store.put(METADATA_KEY, encode_layout(layout))
+    store.put(METADATA_KEY, encode_layout(layout, run))
     return Array(StoredChunks(store, layout))
 
 

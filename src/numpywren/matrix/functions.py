@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FunctionValues", "load_function"]
 
 #: Modules of our own from which functions may be loaded without being configured.
-ALWAYS_ALLOWED = ("numpywren.demo",)
+ALWAYS_ALLOWED = ("numpywren.demo.kriging",)
 _LOCAL = "local:"
 
 Argument = np.ndarray | int | float | complex | str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import mmap
@@ -120,6 +121,14 @@ class LocalFiles(Store):
             except OSError as error:
                 raise store_error("delete", self.url_of(key), error) from error
 
+    def check_encloses(self, prefix: str) -> None:  # noqa: D102 (inherited)
+        path = self.folder / check_key(prefix)
+        found = path.resolve()
+        if not found.is_relative_to(self.folder.resolve()):
+            raise StoreError(
+                errno.ELOOP, f"{path} is a link to {found}, outside of its folder, and nothing is written there"
+            )
+
     def contents(self) -> str:  # noqa: D102 (inherited)
         if self.folder.is_file():
             return "it is a file"
@@ -127,10 +136,10 @@ class LocalFiles(Store):
 
     def clear(self) -> None:  # noqa: D102 (inherited)
         try:
-            # The folder may be a link: what it leads to is what was written.
-            shutil.rmtree(self.folder.resolve())
-            if self.folder.is_symlink():
+            if self.folder.is_symlink():  # what it leads to may be anybody's
                 self.folder.unlink()
+            else:
+                shutil.rmtree(self.folder)  # follows no links
         except FileNotFoundError:
             return
         except OSError as error:

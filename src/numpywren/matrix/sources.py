@@ -18,7 +18,16 @@ from numpywren.matrix.dtypes import DTYPES, STORED_DTYPES, matrix_dtype
 from numpywren.matrix.partition import grid
 from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import CHECKSUM_BYTES, column_major, damaged, decode_chunk, encode_chunk
-from numpywren.matrix.zarr_format import LARGEST_METADATA, METADATA_KEY, Layout, chunk_index, chunk_key, decode_layout
+from numpywren.matrix.zarr_format import (
+    LARGEST_METADATA,
+    METADATA_KEY,
+    Layout,
+    chunk_index,
+    chunk_key,
+    decode_layout,
+    made_for,
+    mark_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,6 +189,14 @@ class StoredChunks(Source):
             return decode_layout(self.store.get(METADATA_KEY, at_most=LARGEST_METADATA), self.store.url) == self.layout
         except TileMissingError:
             return False
+
+    def made_for(self, run: str) -> bool:
+        """Whether the array was made to be written by the run at this URL."""
+        try:
+            data = self.store.get(METADATA_KEY, at_most=LARGEST_METADATA)
+        except TileMissingError:
+            return False
+        return made_for(data) == mark_of(run)
 
     def existing(self) -> Iterator[tuple[int, ...]]:
         """Indices of the tiles that are stored, and whole."""

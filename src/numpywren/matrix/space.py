@@ -6,6 +6,7 @@ import errno
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Binding", "TileSpace"]
 
 _TILES = "tiles"
+#: Bytes that an intermediate has beside its numbers, at most.
+_HEADER_BYTES = 4096
 _NAME = re.compile(r"[A-Za-z_][\w.@$-]*")
 _TILE_KEY = re.compile(rf"{_TILES}/({_NAME.pattern})/(-?\d+(?:\.-?\d+)*)?\.npy")
 
@@ -128,10 +131,13 @@ class TileSpace:
         Inputs and outputs, by name; a matrix that is not among them is a temporary.
     scratch : Store
         The run's own place; intermediates are ``tiles/<matrix>/<i>.<j>.npy`` in it.
+    largest : int, optional
+        Bytes that an intermediate may have; one with more is damaged, and is not read.
     """
 
-    def __init__(self, bindings: Mapping[str, Binding], scratch: Store) -> None:
+    def __init__(self, bindings: Mapping[str, Binding], scratch: Store, largest: int | None = None) -> None:
         self._bindings, self._scratch = dict(bindings), scratch
+        self._largest = None if largest is None else largest + _HEADER_BYTES
 
     def read(self, tile: Tile) -> np.ndarray:
         """A tile, column-major and read-only, of its matrix's type; an intermediate as it was written.
@@ -170,7 +176,9 @@ class TileSpace:
         key = _blob_key(tile)
         url = self._scratch.url_of(key)
         try:
-            return self._scratch.get_decoded(key, lambda data: decode_npy(data, f"{_shown(tile)} at {url}"))
+            return self._scratch.get_decoded(
+                key, lambda data: decode_npy(data, f"{_shown(tile)} at {url}"), at_most=self._largest
+            )
         except TileMissingError as error:
             raise _missing(tile, url, error) from error
 
@@ -232,18 +240,32 @@ class TileSpace:
         )
 
     def check_outputs(self) -> None:
-        """See that outputs are where, and as, they were made; before anything is written to them.
+        """See that outputs are where, and as, they were made for this run; before anything is written to them.
 
         Raises
         ------
         TileDamagedError
-            If an output's metadata are not there, or are another array's.
+            If an output's metadata are not there, or are another array's; or if it lies outside of the run's folder
+            and does not say that it was made for this run: who wrote the run's record may not own what it names.
         """
+        self._scratch.check_encloses(_TILES)
         for binding in self._bindings.values():
-            if binding.role == "output" and binding.array is not None and not binding.array.exists():
+            if binding.role != "output" or binding.array is None:
+                continue
+            source = binding.array.source
+            assert isinstance(source, StoredChunks)
+            if not source.exists():
                 raise TileDamagedError(
-                    f"the output {binding.matrix} is no longer the array that was made at {binding.array.url}: "
+                    f"the output {binding.matrix} is no longer the array that was made at {source.url}: "
                     "start the run anew"
+                )
+            url, folder = source.store.url, self._scratch.url + "/"
+            if url.startswith(folder):
+                self._scratch.check_encloses(unquote(url.removeprefix(folder)))
+            elif not source.made_for(self._scratch.url):
+                raise TileDamagedError(
+                    f"the output {binding.matrix} at {source.url} was not made for the run at {self._scratch.url}, and "
+                    "is not written to; start the run anew, and its workers with the URL under which it was started"
                 )
 
     def delete(self, tiles: Iterable[Tile]) -> None:

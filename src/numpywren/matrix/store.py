@@ -387,6 +387,18 @@ class Store:
     def prune(self) -> None:
         """Remove what deleted keys leave behind: empty folders, and files that were never completed."""
 
+    def check_encloses(self, prefix: str) -> None:
+        """See that what is written under `prefix` stays in this store.
+
+        Raises
+        ------
+        ValueError
+            If `prefix` leads elsewhere.
+        StoreError
+            If somebody put a link in the way.
+        """
+        check_key(prefix)
+
     def contents(self) -> str:
         """What is there, in words, for messages."""
         found = sorted({key.split("/")[0] for key in islice(self.list(), 1000)})

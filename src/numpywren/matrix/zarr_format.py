@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ __all__ = [
     "chunk_key",
     "decode_layout",
     "encode_layout",
+    "made_for",
+    "mark_of",
 ]
 
 METADATA_KEY = "zarr.json"
@@ -69,9 +72,24 @@ def _is_length(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < _LONGEST
 
 
-def encode_layout(layout: Layout) -> bytes:
-    """Contents of ``zarr.json``."""
-    return json.dumps(_metadata(layout), indent=1).encode()
+def encode_layout(layout: Layout, run: str | None = None) -> bytes:
+    """Contents of ``zarr.json``; with the URL of the run for which the array is made, if it may write there."""
+    attributes = {} if run is None else {"numpywren": {"run": mark_of(run)}}
+    return json.dumps({**_metadata(layout), "attributes": attributes}, indent=1).encode()
+
+
+def mark_of(run: str) -> str:
+    """What tells the run at a URL from all others, and does not tell the URL, which nobody should be able to guess."""
+    return hashlib.sha256(run.rstrip("/").encode()).hexdigest()[:32]
+
+
+def made_for(data: Buffer) -> str | None:
+    """The mark of the run for which an array was made, from its ``zarr.json``; None if it has none."""
+    try:
+        mark = json.loads(bytes(memoryview(data)))["attributes"]["numpywren"]["run"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return mark if isinstance(mark, str) else None
 
 
 def _metadata(layout: Layout) -> dict[str, Any]:

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
 from numpywren.errors import NumpywrenError, RunNotFoundError
 from numpywren.lambdapack import Kernel, Program, load_kernel
-from numpywren.matrix import DTYPES, Binding, Store, open_store
+from numpywren.matrix import DTYPES, Binding, Partition, Store, open_store
 from numpywren.matrix.local_files import LocalFiles
 
 __all__ = ["FORMAT", "RunRecord", "Scalar"]
 
 Scalar = int | float | complex
 
+#: Sizes beyond this are refused: no store holds as many tiles.
+LONGEST = 1 << 53
 #: Bytes that a record may have.
 LARGEST = 64 << 20
 #: Version of the record; one that is newer than this is refused.
 FORMAT = 1
+#: What data of any form may do to who takes them apart.
+DAMAGES = (LookupError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError)
+#: Characters of such an error that are shown, and that a function's name may have.
+SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,8 @@ class RunRecord:
             return cls.from_json(text), store
         except NumpywrenError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
-            raise RunNotFoundError(f"{url}/run.json is damaged or no run record: {error}") from error
+        except DAMAGES as error:
+            raise RunNotFoundError(f"{url}/run.json is damaged or no run record: {str(error)[:SHOWN]}") from error
 
     @classmethod
     def from_json(cls, text: str) -> RunRecord:
@@ -114,16 +121,16 @@ class RunRecord:
             )
         return cls(
             program=json.dumps(data["program"], separators=(",", ":"), sort_keys=True),
-            sizes={str(name): int(value) for name, value in data["sizes"].items()},
+            sizes={str(name): _natural(value) for name, value in data["sizes"].items()},
             scalars={str(name): _decode_scalar(value) for name, value in data["scalars"].items()},
             bindings=dict(data["bindings"]),
             dtype=DTYPES[data["dtype"]],
             control=control,
             check_finite=bool(data["check_finite"]),
             result=result,
-            created=str(data["created"]),
-            version=str(data["version"]),
-            name=str(data["name"]),
+            created=_printable(data["created"]),
+            version=_printable(data["version"]),
+            name=_printable(data["name"]),
         )
 
     def save(self, store: Store) -> None:
@@ -141,11 +148,13 @@ class RunRecord:
             If the record is damaged.
         """
         try:
-            return {name: Binding.from_json(data, modules) for name, data in self.bindings.items()}
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            found = {name: Binding.from_json(data, modules) for name, data in self.bindings.items()}
+            check_bindings(found, json.loads(self.program)["matrices"], self.sizes)
+        except DAMAGES as error:
             if isinstance(error, NumpywrenError):
                 raise
             raise RunNotFoundError(f"the run's record binds its matrices to something else: {error}") from error
+        return found
 
     def decoded(self, allowed: tuple[str, ...]) -> Program:
         """The program, its kernels loaded from the modules that are allowed.
@@ -158,8 +167,20 @@ class RunRecord:
         return Program.from_json(self.program, _loader(allowed))
 
     def control_url(self, store: Store) -> str:
-        """URL of the run's control plane."""
+        """URL of the run's control plane.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the record names one that is not this run's: `resume` would overwrite it, and `delete` delete it.
+        """
         if self.control is not None:
+            if not is_plane_of(self.control, store.url):
+                raise RunNotFoundError(
+                    f"the record of the run at {store.url} names a control plane of the scheme "
+                    f"{self.control.partition(':')[0][:20]!r} that is not this run's; attach to the run by the URL "
+                    "under which it was started"
+                )
             return self.control
         if isinstance(store, LocalFiles):
             return f"sqlite:{store.path('control.sqlite')}"
@@ -168,10 +189,63 @@ class RunRecord:
         return f"objects:{store.url}/control"
 
 
+def is_plane_of(control: str, run: str) -> bool:
+    """Whether the control plane at a URL is that of the run at a URL: it carries the run's identity, or lies in it."""
+    identity = run.rstrip("/").rpartition("/")[2]
+    scheme, _, rest = control.partition(":")
+    if scheme == "memory":
+        return rest.endswith(identity)
+    if scheme == "sqlite":
+        return rest.rpartition("/")[2] == f"{identity}.sqlite"
+    if scheme == "objects":
+        return rest == f"{run}/control"
+    return parse_qs(urlsplit(control).query).get("run") == [identity]
+
+
+def check_bindings(bindings: Mapping[str, Binding], matrices: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    """See that data are bound as the program has its matrices: each input and output, and in tiles as the sizes say.
+
+    Parameters
+    ----------
+    bindings : mapping of str to Binding
+    matrices : sequence
+        The program's, as they are encoded.
+    sizes : mapping of str to int
+
+    Raises
+    ------
+    ValueError
+        If they are bound otherwise.
+    """
+    wanted = {name: (role, grid) for name, role, grid, *_ in matrices if role != "temporary"}
+    if wanted.keys() != bindings.keys():
+        raise ValueError(f"it has the matrices {', '.join(wanted)}, and {', '.join(bindings)[:SHOWN]} are bound")
+    cuts: dict[str, Partition] = {}
+    for name, binding in bindings.items():
+        role, grid = wanted[name]
+        if binding.matrix != name or binding.role != role or binding.partitions is None:
+            raise ValueError(f"{name} is {role} of the program, and bound as {binding.role} {binding.matrix[:SHOWN]!r}")
+        for letter, cut in zip(grid, binding.partitions, strict=True):
+            if sizes.get(letter) != cut.tiles or cuts.setdefault(letter, cut) != cut:
+                raise ValueError(f"{name} has {cut.tiles} tiles along {letter}, where there are {sizes.get(letter)}")
+
+
 @functools.cache
 def _loader(allowed: tuple[str, ...]) -> Callable[[str], Kernel]:
     """What loads kernels from these modules; the same each time, as decoded programs are remembered by it."""
     return functools.partial(load_kernel, allowed=allowed)
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < LONGEST:
+        raise ValueError(f"a size must be a whole number from 0, below 2**53, not {str(value)[:SHOWN]!r}")
+    return value
+
+
+def _printable(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > SHOWN or not value.isprintable():
+        raise ValueError(f"a short text without control characters was wanted, not {str(value)[:SHOWN]!r}")
+    return value
 
 
 def _encode_scalar(value: Scalar) -> Any:

@@ -22,12 +22,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from numpywren.control import Arrival, ControlPlane, Failure, Reader
+from numpywren.control import MAX_ATTEMPTS, Arrival, ControlPlane, Failure, Reader
 from numpywren.errors import ControlPlaneLostError, StoreError, TileDamagedError, TileMissingError
 from numpywren.events import Listener, TaskDone, TaskFailed, TilesFreed, TileWritten, WorkerExit, WorkerStart
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow, Task, Tile
-from numpywren.matrix import Binding, Store, TileSpace
+from numpywren.matrix import Binding, Store, TileSpace, is_transient
 from numpywren.version import __version__
 from numpywren.worker.affinity import WORTH_S, Affinity
 from numpywren.worker.durations import Durations
@@ -37,6 +37,7 @@ from numpywren.worker.lane import Lane
 from numpywren.worker.leases import Lease, Leases
 from numpywren.worker.lifetime import Lifetime, too_long
 from numpywren.worker.memory import TileMemory
+from numpywren.worker.names import task_named, tiles_freed
 from numpywren.worker.pace import Pace
 from numpywren.worker.reading import TaskTiles, TileReader
 from numpywren.worker.record import RunRecord
@@ -127,7 +128,7 @@ class Worker:
         self.left = False
         self._record, self._dataflow, self._plane = record, dataflow, plane
         self._settings, self._listener = settings, listener
-        self._space = TileSpace(bindings, store)
+        self._space = TileSpace(bindings, store, settings.memory)
         self._memory = TileMemory(settings.memory)
         self._affinity = Affinity(dataflow.readers, dataflow.priority, self._memory.holds)
         inputs = frozenset(m.name for m in dataflow.program.matrices if m.role == "input")
@@ -281,7 +282,7 @@ class Worker:
         return leases
 
     def _take(self, lease: Lease) -> None:
-        task = Task.parse(lease.task)
+        task = task_named(lease.task, self._dataflow)
         reads = self._dataflow.reads(task)
         tiles = TaskTiles(reads, self._sizes.tile_bytes, self._reader, WINDOW, self._listener)
         work = _Work(lease, task, reads, self._sizes.promise(task), tiles)
@@ -433,7 +434,7 @@ class Worker:
                 self._humble_until = time.monotonic() + seconds
             with self._lock:
                 self._enabled = done.ready
-            self._free(tuple(Tile.parse(name) for name in done.freed), everything=done.finished)
+            self._free(tiles_freed(done.freed, self._counted), everything=done.finished)
             if done.finished:
                 self._end("finished")
         except BaseException as error:  # noqa: BLE001 - it becomes the run's failure
@@ -481,6 +482,10 @@ class Worker:
                 self._lose(error)
             elif isinstance(error, TileMissingError) and not self._leases.still_held(work.lease):
                 logger.debug("task %s is another's by now: %s", work.task.id, error)
+            elif is_transient(error, tried=True) and work.lease.attempt < MAX_ATTEMPTS and not self._giving_up():
+                # it may be this worker that is cut off: another tries, and the last who does stops the run
+                self._leases.give_up(work.lease, counted=True)
+                self._lose(error)
             elif not self._giving_up():
                 logger.debug("task %s failed", work.task.id, exc_info=error)
                 targets = self._dataflow.writes(work.task)
