@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpywren as nw
 from soak.world import begin

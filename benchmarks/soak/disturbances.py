@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import math
 import os
 import random
 import signal
 import sys
+import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,14 +22,17 @@ import psutil
 from numpywren.testing.faults import Fault
 
 if TYPE_CHECKING:
+    from numpywren.control import Status
     from soak.world import Place
 
-__all__ = ["DISTURBANCES", "Stage", "workers_of"]
+__all__ = ["BEFORE", "COUNTED", "MEANWHILE", "Stage", "meanwhile", "workers_of"]
 
 #: Where `sitecustomize` is that puts the clocks of Python processes wrong.
 CLOCKS = Path(__file__).parent / "clocks"
 #: Workers killed one after another, at most.
 KILLS = 6
+#: Seconds for which one is stopped: longer than a lease.
+STOPPED_S = 5.0
 #: What was called 5% and 1%.
 FAILING, DAMAGED = 0.05, 0.01
 #: Seconds that a request takes more while the store is slow: ten times what it takes else, or more.
@@ -43,19 +48,25 @@ class Stage:
     place: Place
     url: str
     dice: random.Random
-    #: How many of its tasks are done, and how many there are.
-    progress: Callable[[], tuple[int, int]]
+    #: How far it is, as far as that can be asked.
+    status: Callable[[], Status | None]
     over: threading.Event = field(default_factory=threading.Event)
     did: Counter[str] = field(default_factory=Counter)
 
     def after(self, share: float) -> bool:
         """Wait until that share of the tasks is done; False if the run is over before."""
         while not self.over.is_set():
-            done, total = self.progress()
-            if total and done >= share * total:
-                return done < total
+            status = self.status()
+            if status is not None and status.done >= share * status.total:
+                return status.done < status.total
             self.over.wait(0.02)
         return False
+
+    def holds(self, processes: list[psutil.Process]) -> bool:
+        """Whether any of these workers has a task."""
+        status = self.status()
+        held = () if status is None else status.longest
+        return any(f"-{process.pid}-" in one.worker for process in processes for one in held)
 
 
 def workers_of(url: str) -> list[psutil.Process]:
@@ -69,10 +80,15 @@ def workers_of(url: str) -> list[psutil.Process]:
     return found
 
 
+def tell(process: psutil.Process, number: int) -> None:
+    """Send a signal to a process that may have ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
 def kill(process: psutil.Process) -> None:
     """End a process as a machine that goes away does."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGKILL)
+    tell(process, signal.SIGKILL)
 
 
 @contextlib.contextmanager
@@ -103,8 +119,8 @@ def meanwhile(stage: Stage, act: Callable[[Stage], None]) -> Iterator[None]:
 def kill_workers(stage: Stage) -> None:
     """Kill any worker at any moment, if only something is done between two deaths; else a run is given up."""
     for _ in range(KILLS):
-        done, _ = stage.progress()
-        while stage.progress()[0] <= done:
+        before = stage.status()
+        while before is not None and (now := stage.status()) is not None and now.done <= before.done:
             if stage.over.wait(0.02):
                 return
         if stage.over.wait(stage.dice.uniform(0.0, 0.5)):
@@ -115,36 +131,52 @@ def kill_workers(stage: Stage) -> None:
 
 
 def kill_most(stage: Stage) -> None:
-    """Kill four workers of five at half time."""
+    """Kill four workers of five at half time, at least one of them at work."""
     if stage.after(0.5):
-        victims = workers_of(stage.url)
-        stage.dice.shuffle(victims)
-        for victim in victims[: -(-4 * len(victims) // 5)]:
-            kill(victim)
-            stage.did["killed"] += 1
+        with caught(stage, 0.8) as victims:
+            for victim in victims:
+                kill(victim)
+                stage.did["killed"] += 1
 
 
 def stop_workers(stage: Stage) -> None:
-    """Stop a worker for longer than its lease, then let it go on: it finishes what others have done."""
-    if stage.after(0.2) and (victims := workers_of(stage.url)):
-        victim = stage.dice.choice(victims)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            victim.send_signal(signal.SIGSTOP)
-            stage.did["stopped"] += 1
-            stage.over.wait(5.0)
-            victim.send_signal(signal.SIGCONT)
+    """Stop a worker at work for longer than its lease, then let it go on: it finishes what others have done."""
+    if stage.after(0.2):
+        with caught(stage, 0.01) as victims:
+            stage.did["stopped"] += len(victims)
+            time.sleep(STOPPED_S if victims else 0.0)
+
+
+@contextlib.contextmanager
+def caught(stage: Stage, share: float) -> Iterator[list[psutil.Process]]:
+    """That share of the workers, stopped while the block lasts, one of them at least while it has a task."""
+    while not stage.over.is_set():
+        workers = workers_of(stage.url)
+        victims = stage.dice.sample(workers, math.ceil(share * len(workers)))
+        with contextlib.ExitStack() as stopped:
+            for victim in victims:
+                stopped.callback(tell, victim, signal.SIGCONT)
+                tell(victim, signal.SIGSTOP)
+            if stage.holds(victims):
+                yield victims
+                return
+        stage.over.wait(0.02)
+    yield []
 
 
 @contextlib.contextmanager
 def clocks_off(stage: Stage) -> Iterator[None]:
     """Set each worker's clock off by up to ten minutes; this is to be begun before they are."""
-    os.environ["SOAK_CLOCKS_OFF_BY_MINUTES"] = "10"
-    sys.path.insert(0, str(CLOCKS))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(CLOCKS))
-        del os.environ["SOAK_CLOCKS_OFF_BY_MINUTES"]
+    with tempfile.NamedTemporaryFile("r", prefix="soak-clocks-") as told:
+        os.environ |= {"SOAK_CLOCKS_OFF_BY_MINUTES": "10", "SOAK_CLOCKS_TOLD": told.name}
+        sys.path.insert(0, str(CLOCKS))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(CLOCKS))
+            del os.environ["SOAK_CLOCKS_OFF_BY_MINUTES"]
+        offs = [float(line.split()[1]) for line in told]
+        stage.did["clocks off"] += sum(abs(off) > 60 for off in offs)
 
 
 # -- the plane
@@ -215,7 +247,7 @@ def in_a_thread(act: Callable[[Stage], None]) -> Callable[[Stage], contextlib.Ab
     return lambda stage: meanwhile(stage, act)
 
 
-#: Name: what is done. Those before the bar are in place before the first worker is.
+#: Name: what is done, before the first worker is there, and while the run is under way.
 BEFORE = {"clocks": clocks_off, "late-calls": late_calls, "failing-store": failing_store}
 MEANWHILE = {
     "kill-workers": in_a_thread(kill_workers),
@@ -224,5 +256,15 @@ MEANWHILE = {
     "kill-redis": in_a_thread(kill_redis),
     "slow-store": in_a_thread(slow_store),
 }
-DISTURBANCES = (*BEFORE, *MEANWHILE, "kill-client")
-assert len(DISTURBANCES) == len(set(itertools.chain(DISTURBANCES)))
+#: Name: what is counted when it is done, by the stage or by a proxy. The client is killed by whoever started it.
+COUNTED = {
+    "clocks": "clocks off",
+    "late-calls": "late",
+    "failing-store": "error",
+    "kill-workers": "killed",
+    "kill-most": "killed",
+    "stop-a-worker": "stopped",
+    "kill-redis": "plane killed",
+    "slow-store": "delay",
+    "kill-client": "client killed",
+}

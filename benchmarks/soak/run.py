@@ -18,10 +18,10 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from soak.scenarios import SCENARIOS, Scenario, drawn
 from soak.runner import soak
+from soak.scenarios import SCENARIOS, Scenario, drawn
 from soak.world import World
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpywren as nw
-from numpywren.control import open_plane
-from soak.disturbances import BEFORE, MEANWHILE, Stage, workers_of
+from numpywren.control import Status, open_plane
+from soak.disturbances import BEFORE, COUNTED, MEANWHILE, Stage, workers_of
 from soak.scenarios import Scenario
 from soak.world import Place, World, begin, digests
 
-__all__ = ["Outcome", "soak"]
+__all__ = ["LEASE_S", "Outcome", "finished", "look", "soak", "status_of"]
 
 #: Seconds that a disturbed run may take; machines are slow when they are busy.
 PATIENCE_S = 240.0
@@ -45,10 +45,16 @@ class Outcome:
     #: What is wrong, in words; nothing should be.
     wrong: list[str] = field(default_factory=list)
 
+    @property
+    def missed(self) -> list[str]:
+        """Disturbances for which the run was over too soon."""
+        return [name for name in self.scenario.disturbances if not self.did.get(COUNTED[name])]
+
     def __str__(self) -> str:
         did = ", ".join(f"{count} {what}" for what, count in sorted(self.did.items()) if count)
         told = f"{self.tasks} tasks, {self.repeated} repeated, {self.resumed} resumed, {self.seconds:.1f} s ({did})"
-        return f"{told}: {'; '.join(self.wrong) or 'right'}"
+        late = f"; came too late: {', '.join(self.missed)}" if self.missed else ""
+        return f"{told}{late}: {'; '.join(self.wrong) or 'right'}"
 
 
 def soak(world: World, scenario: Scenario, seed: int) -> Outcome:
@@ -70,20 +76,20 @@ def soak(world: World, scenario: Scenario, seed: int) -> Outcome:
     wanted = world.wanted(scenario.algorithm, scenario.workers)
     with world.place(scenario.plane) as place, nw.config.set(settings):
         url = world.input(scenario.algorithm, place).url
-        stage = Stage(place, "", random.Random(seed), lambda: (0, 0))
+        stage = Stage(place, "", random.Random(seed), lambda: None)
         with contextlib.ExitStack() as disturbed:
             for name in BEFORE.keys() & set(scenario.disturbances):
                 disturbed.enter_context(BEFORE[name](stage))
             with _client(scenario, place, url, stage) as client:
                 run = client or begin(scenario.algorithm, nw.open(url))
-                stage.url, stage.progress = run.url, _progress(run.url)
+                stage.url, stage.status = run.url, status_of(run.url)
                 for name in MEANWHILE.keys() & set(scenario.disturbances):
                     disturbed.enter_context(MEANWHILE[name](stage))
                 if client is not None and stage.after(stage.dice.uniform(0.1, 0.6)):
                     stage.did["client killed"] += 1
-            run = _finished(run, stage, outcome)
+            run = finished(run, stage, outcome)
         place.settle()
-        _look(run, place, wanted, outcome)
+        look(run, place, wanted, outcome)
         outcome.did = {**stage.did, **place.faults()}
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -105,7 +111,7 @@ def _client(scenario: Scenario, place: Place, url: str, stage: Stage) -> Iterato
             process.kill()
 
 
-def _finished(run: nw.Run, stage: Stage, outcome: Outcome) -> nw.Run:
+def finished(run: nw.Run, stage: Stage, outcome: Outcome) -> nw.Run:
     """The run when it has ended; resumed where its client or plane is gone."""
     deadline = time.monotonic() + PATIENCE_S
     if stage.did["client killed"]:
@@ -125,22 +131,21 @@ def _finished(run: nw.Run, stage: Stage, outcome: Outcome) -> nw.Run:
             return run
 
 
-def _progress(url: str) -> Callable[[], tuple[int, int]]:
-    """How far a run is, by a handle of its own; what cannot be asked now has not moved."""
+def status_of(url: str) -> Callable[[], Status | None]:
+    """How far a run is, by a handle of its own; what cannot be asked now is as it was."""
     record, store = nw.worker.RunRecord.load(url)
-    plane, last = open_plane(record.control_url(store)), (0, 0)
+    plane, last = open_plane(record.control_url(store)), None
 
-    def ask() -> tuple[int, int]:
+    def ask() -> Status | None:
         nonlocal last
         with contextlib.suppress(nw.errors.NumpywrenError):
-            status = plane.status()
-            last = (status.done, status.total)
+            last = plane.status()
         return last
 
     return ask
 
 
-def _look(run: nw.Run, place: Place, wanted: Any, outcome: Outcome) -> None:
+def look(run: nw.Run, place: Place, wanted: Any, outcome: Outcome) -> None:
     """See that all is right and nothing is left."""
     wrong, status = outcome.wrong, run.status()
     outcome.tasks, outcome.repeated = status.total, status.repeated

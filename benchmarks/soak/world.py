@@ -29,22 +29,18 @@ from servers import ministack, moto, redis
 __all__ = ["ALGORITHMS", "BUCKET", "PLANES", "Place", "World", "begin", "digests"]
 
 BUCKET = "soak"
-#: Rows of the matrices and of their tiles: a few hundred tasks, each of which takes no time, and edge tiles.
-N, TILE = 141, 16
-QR_N, QR_TILE = 110, 20
+#: Rows of the matrices and of their tiles: tasks by the hundred, each of which takes no time, and edge tiles; or fewer.
+ALGORITHMS = {"cholesky": (141, 16), "qr": (110, 20), "small cholesky": (75, 16)}
 
 #: Control planes, and where the tiles are that go with them. ``redis`` keeps nothing on disk.
 PLANES = ("sqlite", "redis-aof", "redis", "dynamodb", "objects")
-ALGORITHMS = ("cholesky", "qr")
 
 
-def matrix(algorithm: str) -> np.ndarray:
+def matrix(algorithm: str) -> nw.Array:
     """What the algorithm is given: the same each time."""
-    source = np.random.default_rng(7)
-    if algorithm == "qr":
-        return source.standard_normal((QR_N, QR_N))
-    a = source.standard_normal((N, N))
-    return a @ a.T + N * np.eye(N)
+    n, tile = ALGORITHMS[algorithm]
+    a = np.random.default_rng(7).standard_normal((n, n))
+    return nw.asarray(a if algorithm == "qr" else a @ a.T + n * np.eye(n), chunks=tile)
 
 
 def begin(algorithm: str, array: nw.Array) -> nw.Run:
@@ -162,7 +158,7 @@ class World(contextlib.ExitStack):
         if (algorithm, workers) not in self._wanted:
             settings = {"store": "memory:soak", "control": "memory:", "backend": "local"}
             with nw.config.set({**settings, "workers.max": workers, "worker.slots": 1}):
-                run = begin(algorithm, nw.asarray(matrix(algorithm), chunks=QR_TILE if algorithm == "qr" else TILE))
+                run = begin(algorithm, matrix(algorithm))
                 run.wait(progress=False)
                 self._wanted[algorithm, workers] = digests(run)
                 run.delete()
@@ -172,8 +168,7 @@ class World(contextlib.ExitStack):
         """The matrix of an algorithm, saved where a place has its inputs."""
         key = (algorithm, place.inputs)
         if key not in self._saved:
-            array = nw.asarray(matrix(algorithm), chunks=QR_TILE if algorithm == "qr" else TILE)
-            self._saved[key] = array.save(f"{place.inputs}/{algorithm}").url
+            self._saved[key] = matrix(algorithm).save(f"{place.inputs}/{algorithm.replace(' ', '-')}").url
         return nw.open(self._saved[key])
 
     @contextlib.contextmanager

@@ -56,15 +56,20 @@ def _signed():
 
 
 @contextlib.contextmanager
-def moto():
+def moto(host="127.0.0.1"):
     """A server while the block lasts.
+
+    Parameters
+    ----------
+    host : str
+        Address on which it listens; another only in a network of its own.
 
     Yields
     ------
     Moto
     """
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     try:

@@ -1,36 +1,53 @@
-"""Imported by every Python process that has this folder on its path: its clocks are off by minutes, each by its own.
+"""Imported by every Python process that has this folder on its path: its clock is off by minutes, each by its own.
 
-With libfaketime for the whole process, threads and libraries included, which then begins again under it; else for
-what Python code asks.
+With libfaketime for the whole process, its libraries included, which then begins again under it; else for what Python
+code asks. Monotonic clocks are left alone: they agree between no two machines anyway.
 """
 
 import glob
 import os
 import random
 import sys
+import threading
 import time
 
-#: Variables: minutes by which clocks are off at most, and by how many seconds this process's are.
-MOST, MINE = "SOAK_CLOCKS_OFF_BY_MINUTES", "SOAK_CLOCK_IS_OFF_BY"
+#: Variables: minutes by which clocks are off at most, the file that is told, and how many seconds this one is off.
+MOST, TOLD, MINE = "SOAK_CLOCKS_OFF_BY_MINUTES", "SOAK_CLOCKS_TOLD", "SOAK_CLOCK_IS_OFF_BY"
 
 
 def _put_wrong() -> None:
-    most = 60 * float(os.environ[MOST])
+    most, right = 60 * float(os.environ[MOST]), time.time()
     seconds = random.SystemRandom().choice([-1, 1]) * random.SystemRandom().uniform(most / 5, most)
-    os.environ[MINE] = f"{seconds:+.1f}"
+    os.environ[MINE] = f"{right:.0f} {seconds:+.1f}"
     libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")  # noqa: PTH207 - called in every process
     if libraries:
-        # monotonic clocks differ between machines anyway, and the waiting of threads is better left alone
-        os.environ |= {"LD_PRELOAD": libraries[0], "FAKETIME": os.environ[MINE], "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        os.environ |= {"LD_PRELOAD": libraries[0], "FAKETIME": f"{seconds:+.1f}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         os.execv(sys.executable, sys.orig_argv)
-    for name in ("time", "time_ns"):
-        _shift(name, seconds * (1 if name == "time" else 10**9))
+    for name, by in (("time", seconds), ("time_ns", int(seconds * 1e9))):
+        _shift(name, by)
 
 
 def _shift(name: str, by: float) -> None:
     right = getattr(time, name)
-    setattr(time, name, lambda: right() + type(right())(by))
+    setattr(time, name, lambda: right() + by)
 
 
-if MOST in os.environ and MINE not in os.environ:
-    _put_wrong()
+def _sleep(seconds: float) -> None:
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    threading.Event().wait(seconds)
+
+
+def _tell() -> None:
+    """Say by how much this process's clock is found to be off."""
+    right = float(os.environ[MINE].split()[0])
+    with open(os.environ[TOLD], "a", encoding="utf-8") as file:  # noqa: PTH123 - as above
+        file.write(f"{os.getpid()} {time.time() - right:.0f}\n")
+
+
+if MOST in os.environ:
+    if MINE not in os.environ:
+        _put_wrong()
+    if "FAKETIME" in os.environ:
+        time.sleep = _sleep  # the library makes clock_nanosleep fail
+    _tell()

@@ -77,7 +77,8 @@ class RedisPlane(ControlPlane):
         link, batch = self._link, 0
         try:
             for batch, (rows, counts) in enumerate(_batches(map(_row, tasks), counted), 1):
-                if not link.evaluate("stage", staged, batch, _dump(rows), _dump(counts)):
+                keys = (*staged, *link.keys("run"))
+                if not link.evaluate("stage", keys, batch, _dump(rows), _dump(counts), token):
                     raise lost(self.url, "what was told of the run is gone: its server came back without its data")
             keys = (*link.keys("run", "ready", "leases"), *staged)
             state = "done" if total <= 0 else "running"

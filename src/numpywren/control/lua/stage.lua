@@ -1,7 +1,9 @@
 -- restore, first part, for at most a thousand rows at a time: gather what will replace the run where nobody looks.
---   KEYS = the run and the ready tasks to be; ARGV = number of the batch, from 1; tasks as JSON
---   {{task, missing, priority, {tile, ...}, done}, ...}; counted tiles as JSON {{tile, readers left}, ...}.
--- Answers 1, or 0 if an earlier batch has gone. A batch that came before, and whose answer was lost, changes nothing.
+--   KEYS = the run and the ready tasks to be, and the run as it is; ARGV = number of the batch, from 1; tasks as JSON
+--   {{task, missing, priority, {tile, ...}, done}, ...}; counted tiles as JSON {{tile, readers left}, ...}; the name of
+--   this restore.
+-- Answers 1, or 0 if an earlier batch has gone. A batch that came before, and whose answer was lost, changes nothing,
+-- however late it comes again.
 
 local run, ready, batch = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local before = tonumber(redis.call('HGET', run, '.batch') or 0)
@@ -9,6 +11,8 @@ if before == batch then
   return 1
 elseif before ~= batch - 1 then
   return 0
+elseif redis.call('HGET', KEYS[3], '.token') == ARGV[4] then
+  return 1
 end
 redis.call('ZADD', ready, '+inf', '')
 for _, row in ipairs(cjson.decode(ARGV[2])) do
