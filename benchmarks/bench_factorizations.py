@@ -30,8 +30,8 @@ class Row(NamedTuple):
     small: Shape
     #: Our time over a peer's, at most.
     goals: dict[str, float]
-    #: Orders of tiles: ours and Dask's.
-    chunk: int = 1024
+    #: Orders of tiles, or their shape as in 4096x512: ours and Dask's.
+    chunk: int | str = 1024
     peer_chunk: int = 2048
     #: Of ScaLAPACK's blocks. One only where a run takes minutes.
     blocks: tuple[int, ...] = (64, 128, 256)
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 ROWS = {
     "lu": Row("lu", (8192, 8192), (384, 384), {"ScaLAPACK": 1.0, "Dask": 0.6}),
     "qr": Row("qr", (8192, 8192), (384, 384), {"ScaLAPACK": 1.0, "Dask": 0.25}),
-    "qr-tall": Row("qr", (65536, 512), (2048, 64), {"ScaLAPACK": 1.0, "Dask": 0.25}),
+    "qr-tall": Row("qr", (65536, 512), (2048, 64), {"ScaLAPACK": 1.0, "Dask": 0.25}, "4096x512"),
     "svdvals": Row("svdvals", (4096, 4096), (256, 256), {"NumPy/SciPy": 0.7, "ScaLAPACK": 1.3}, 512),
     "svd": Row("svd", (4096, 4096), (256, 256), {"NumPy/SciPy": 1.0, "ScaLAPACK": 0.2}, 512, blocks=(64,)),
     "eigh": Row("eigh", (4096, 4096), (256, 256), {"NumPy/SciPy": 1.0, "ScaLAPACK": 1.2}, 512),
@@ -49,7 +49,7 @@ ROWS = {
 }
 
 
-def ours(row: Row, shape: Shape, chunk: int, data: str, peaks: list[float]) -> Candidate:
+def ours(row: Row, shape: Shape, chunk: int | str, data: str, peaks: list[float]) -> Candidate:
     """Numpywren with tiles on local disk; peaks of resident memory are appended to `peaks`, in MiB."""
     more = ["--memory", row.memory] if row.memory else []
     more += ["--data", data] if data else []
@@ -63,7 +63,9 @@ def ours(row: Row, shape: Shape, chunk: int, data: str, peaks: list[float]) -> C
     return run
 
 
-def compare(name: str, shape: Shape, chunk: int, peer_chunk: int, repeats: int, folder: str | None) -> dict[str, Any]:
+def compare(
+    name: str, shape: Shape, chunk: int | str, peer_chunk: int, repeats: int, folder: str | None
+) -> dict[str, Any]:
     """Our time over that of each peer."""
     row, peaks = ROWS[name], []
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)} (default: all)")
     parser.add_argument("--shape", type=parse_shape, help="instead of the row's own, as in 65536x512")
-    parser.add_argument("--chunk", type=int, help="order of our tiles")
+    parser.add_argument("--chunk", help="order of our tiles, or their shape as in 4096x512")
     parser.add_argument("--peer-chunk", type=int, help="order of Dask's chunks")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", help="where stored matrices go (default: a temporary folder)")

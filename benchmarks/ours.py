@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from peers import parse_shape
+from peers import parse_shape, shape_text
 from timing import OVERSAMPLES, POWER_ITERATIONS, WANTED, Shape
 
 import numpywren as nw
@@ -51,7 +51,7 @@ def falling(shape: Shape) -> np.ndarray:
     return 0.9 ** np.arange(min(80, *shape))
 
 
-def stored(shape: Shape, chunk: int, folder: Path) -> None:
+def stored(shape: Shape, chunk: Shape, folder: Path) -> None:
     """Save a matrix with known leading singular values."""
     rng = np.random.default_rng(0)
     s = falling(shape)
@@ -149,7 +149,7 @@ WORK: dict[str, Work] = {
 }
 
 
-def measure(operation: str, shape: Shape, chunk: int, folder: Path, data: str | None) -> dict[str, Any]:
+def measure(operation: str, shape: Shape, chunk: Shape, folder: Path, data: str | None) -> dict[str, Any]:
     """Store the matrices, run, check the result by its product with a vector."""
     nw.linalg.cholesky(np.eye(8))  # load libraries, as the peers have theirs loaded
     if operation == "rsvd":
@@ -164,7 +164,7 @@ def measure(operation: str, shape: Shape, chunk: int, folder: Path, data: str | 
     error = float(np.max(np.abs(want - got)) / np.max(np.abs(want)))
     if not error < 1e-12 * max(shape):
         raise RuntimeError(f"wrong result of {operation}: relative error {error:.1e}")
-    return {**record, "detail": f"tiles of {chunk}"}
+    return {**record, "detail": f"tiles of {shape_text(chunk)}"}
 
 
 def measure_rsvd(shape: Shape, a: nw.Array) -> dict[str, Any]:
@@ -194,7 +194,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("operation", choices=(*WORK, "rsvd", "stored"))
     parser.add_argument("shape", type=parse_shape, help="order of the matrices, or their shape, as in 65536x512")
-    parser.add_argument("--chunk", type=int, default=2048)
+    parser.add_argument(
+        "--chunk", type=parse_shape, default=(2048, 2048), help="order of tiles, or their shape as in 4096x512"
+    )
     parser.add_argument("--memory", help="bound of the worker, as in 1GiB")
     parser.add_argument("--folder", help="where the tiles go (default: a temporary folder)")
     parser.add_argument("--data", help="what `stored` made, for rsvd")
