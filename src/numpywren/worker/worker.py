@@ -480,12 +480,12 @@ class Worker:
         try:
             if isinstance(error, ControlPlaneLostError):
                 self._lose(error)
-            elif isinstance(error, TileMissingError) and not self._leases.still_held(work.lease):
-                logger.debug("task %s is another's by now: %s", work.task.id, error)
             elif is_transient(error, tried=True) and work.lease.attempt < MAX_ATTEMPTS and not self._giving_up():
                 # it may be this worker that is cut off: another tries, and the last who does stops the run
                 self._leases.give_up(work.lease, counted=True)
                 self._lose(error)
+            elif isinstance(error, StoreError) and not self._leases.still_held(work.lease):
+                logger.debug("task %s is another's by now: %s", work.task.id, error)
             elif not self._giving_up():
                 logger.debug("task %s failed", work.task.id, exc_info=error)
                 targets = self._dataflow.writes(work.task)
