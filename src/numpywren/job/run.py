@@ -12,7 +12,7 @@ import numpy as np
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
-from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError
+from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, StoreError
 from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
 from numpywren.job.request import Returned
@@ -112,7 +112,10 @@ class Run:
             if status.failure.kind == "cancelled":
                 raise RunCancelledError(f"{self!r} was cancelled; `numpywren resume {self.url}` carries on")
             raise exception_of(status.failure, self.url)
-        self._stop_workers()
+        if self._backend is not None:
+            self._stop_workers()
+            with contextlib.suppress(StoreError):
+                self._space().clear()  # whoever was to do it may have died between the last task and this
         self._keep = ()
         return status
 
