@@ -6,6 +6,7 @@ With NUMPYWREN_SOAK set to a number, all scenarios of the table, and so many tha
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_a_store_that_is_away_for_all_stops_the_run_and_says_so(world, at_once):
         place.tiles.rules = ()
         run.resume().wait(progress=False)
         assert digests(run) == world.wanted("small cholesky", 1)
+        run.delete()
+
+
+def test_what_the_last_worker_died_before_it_deleted_is_deleted_by_the_client(world):
+    with world.place("sqlite") as place, nw.config.set({"worker.slots": 1}):
+        run = begin("small cholesky", world.input("small cholesky", place))
+        while run.status().state == "running":
+            time.sleep(0.01)
+        run._backend.stop()
+        nw.matrix.open_store(run.url).put("tiles/S/1.1.1.npy", b"as it was when the worker was killed")
+        run.wait(progress=False)
+        assert not [name for name in place.left_in_store() if "/tiles/" in name]
         run.delete()
 
 
