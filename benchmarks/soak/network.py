@@ -19,7 +19,6 @@ from typing import Self
 __all__ = ["Line", "Machine", "enclosed", "why_not"]
 
 _CLONE_NEWNET = 0x40000000
-_ENCLOSED = "SOAK_IS_ENCLOSED"
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)

@@ -1,6 +1,7 @@
 """Networks that fall apart: workers, a client, the plane and the store on machines whose lines are cut and mended.
 
-    python benchmarks/soak/partitions.py [NAME ...]
+    python benchmarks/soak/partitions.py                       each partition, once
+    python benchmarks/soak/partitions.py --cut 40 "the client"  one of them, for so many seconds
 
 There are the client's machine, with a worker of its own; an island, with workers that nobody tends; a machine with
 Redis; and one with the object store. A line of JSON is printed for each partition.
@@ -8,6 +9,7 @@ Redis; and one with the object store. A line of JSON is printed for each partiti
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import json
@@ -35,7 +37,7 @@ sys.path.append(str(Path(__file__).parents[2] / "tests"))
 
 from servers import moto, redis
 
-__all__ = ["PARTITIONS", "main"]
+__all__ = ["PARTITIONS", "main", "part"]
 
 PLANE, STORE = "10.77.1.1", "10.77.2.1"
 #: Name: which lines are cut, as (whose, to what).
@@ -47,8 +49,6 @@ PARTITIONS = {
     "all from the store": [("client", "store"), ("island", "store")],
     "the client": [("client", "plane"), ("client", "store")],
 }
-#: Seconds for which lines are cut: longer than a lease.
-CUT_S = 2 * LEASE_S
 #: Workers on the island, and those that the client starts.
 ON_ISLAND, AT_HOME = 2, 1
 
@@ -99,8 +99,8 @@ def islanders(net: Network, url: str) -> Iterator[list[subprocess.Popen[Any]]]:
             process.wait()
 
 
-def part(world: World, net: Network, name: str) -> Outcome:
-    """Run with lines that are cut for a while, and say what became of it."""
+def part(world: World, net: Network, name: str, cut_s: float) -> Outcome:
+    """Run with lines that are cut for `cut_s`, and say what became of it."""
     outcome, began = Outcome(Scenario(name, "redis-aof", "qr", (name,), AT_HOME)), time.monotonic()
     settings = {"backend": "processes", "workers.max": AT_HOME, "worker.slots": 1, "worker.memory": "64MiB"}
     settings |= {"worker.lease": LEASE_S, "worker.idle": 30.0}
@@ -111,7 +111,7 @@ def part(world: World, net: Network, name: str) -> Outcome:
             for line in PARTITIONS[name]:
                 net.lines[line].cut()
             stage.did["lines cut"] += len(PARTITIONS[name])
-            time.sleep(CUT_S)  # whether the run is over or not
+            time.sleep(cut_s)  # whether the run is over or not
             for line in PARTITIONS[name]:
                 net.lines[line].mend()
 
@@ -127,23 +127,33 @@ def part(world: World, net: Network, name: str) -> Outcome:
     return outcome
 
 
-def main(names: list[str]) -> int:
+def main() -> int:
     """Cut what is named, or everything; 1 if anything was wrong with any run."""
-    wrong = 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PARTITIONS))
+    parser.add_argument("--cut", type=float, default=2 * LEASE_S, help="seconds; by default two leases")
+    given, wrong = parser.parse_args(), 0
+    if unknown := sorted(set(given.names) - set(PARTITIONS)):
+        parser.error(f"there is no partition {unknown[0]!r}; there are {', '.join(PARTITIONS)}")
+    enclose()
     with World() as world, network(world.folder / "redis") as net:
-        for name in names or PARTITIONS:
-            outcome = part(world, net, name)
+        for name in given.names or PARTITIONS:
+            outcome = part(world, net, name, given.cut)
             wrong += bool(outcome.wrong)
             told = {"name": name, "repeated": outcome.repeated, "tasks": outcome.tasks, "wrong": outcome.wrong}
             print(json.dumps({**told, "did": outcome.did, "seconds": round(outcome.seconds, 1)}), flush=True)
     return 1 if wrong else 0
 
 
-if __name__ == "__main__":
+def enclose() -> None:
+    """Begin again in a network of one's own."""
     if "SOAK_IS_ENCLOSED" not in os.environ:
         if (reason := why_not()) is not None:
             sys.exit(f"no networks can be made: {reason}")
         os.environ["SOAK_IS_ENCLOSED"] = "yes"
         words = enclosed([__file__, *sys.argv[1:]])
         os.execvp(words[0], words)
-    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

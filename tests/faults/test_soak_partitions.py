@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-SOAK = Path(__file__).parents[2] / "benchmarks" / "soak"
-sys.path.append(str(SOAK.parent))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from soak.network import why_not
+
+SOAK = Path(__file__).parents[2] / "benchmarks" / "soak"
 
 #: All of them if NUMPYWREN_SOAK is set.
 NAMES = ["an island from the plane", "all from the store"]
