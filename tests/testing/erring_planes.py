@@ -42,8 +42,8 @@ class Spendthrift:
 class Unjust:
     """Hands out the least urgent of what it would have handed out."""
 
-    def claim(self, worker, limit, lease_s, prefer=()):
-        more = super().claim(worker, limit + 1, lease_s, prefer)
+    def claim(self, worker, limit, lease_s, prefer=(), **over):
+        more = super().claim(worker, limit + 1, lease_s, prefer, **over)
         self.release(worker, [claim.task for claim in more[: len(more) - limit]])
         return more[max(len(more) - limit, 0) :]
 
@@ -51,8 +51,26 @@ class Unjust:
 class Deaf:
     """Prefers nothing."""
 
-    def claim(self, worker, limit, lease_s, prefer=()):
-        return super().claim(worker, limit, lease_s)
+    def claim(self, worker, limit, lease_s, prefer=(), **over):
+        return super().claim(worker, limit, lease_s, **over)
+
+
+class Greedy:
+    """Takes over from anybody."""
+
+    def claim(self, worker, limit, lease_s, prefer=(), over=()):
+        held = {one.task: one.worker for one in self.status().longest}
+        return super().claim(worker, limit, lease_s, prefer, over={task: held.get(task, "") for task in over})
+
+
+class Vain:
+    """Counts the time of a lease from its last renewal."""
+
+    def renew(self, worker, tasks, lease_s):
+        held = super().renew(worker, tasks, lease_s)
+        for task in held:
+            self._run.leases[task].since = self.clock()
+        return held
 
 
 class Generous:
@@ -65,8 +83,8 @@ class Generous:
 class Severe:
     """Leases end at once."""
 
-    def claim(self, worker, limit, lease_s, prefer=()):
-        return super().claim(worker, limit, 0.0, prefer)
+    def claim(self, worker, limit, lease_s, prefer=(), **over):
+        return super().claim(worker, limit, 0.0, prefer, **over)
 
 
 class Stubborn:
@@ -81,7 +99,8 @@ def on_memory(fault):
 
 
 ERRING_MEMORY_PLANES = [
-    on_memory(fault) for fault in (Eager, Forgetful, Hoarder, Spendthrift, Unjust, Deaf, Generous, Severe, Stubborn)
+    on_memory(fault)
+    for fault in (Eager, Forgetful, Hoarder, Spendthrift, Unjust, Deaf, Greedy, Vain, Generous, Severe, Stubborn)
 ]
 
 
