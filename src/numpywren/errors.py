@@ -7,6 +7,7 @@ __all__ = [
     "ControlPlaneLostError",
     "KernelNotAllowedError",
     "MemoryBoundError",
+    "NoEventsError",
     "NotAnArrayError",
     "NumpywrenError",
     "ProgramError",
@@ -94,6 +95,10 @@ class MemoryBoundError(NumpywrenError, MemoryError):
 
 class RunNotFoundError(NumpywrenError, FileNotFoundError):
     """A URL that holds no run."""
+
+
+class NoEventsError(NumpywrenError, LookupError):
+    """A run about which nothing was written down, so that there is nothing to report."""
 
 
 class RunFailedError(NumpywrenError, RuntimeError):

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import numpywren
-from numpywren.cli import calibrate, demo, plan, runs, scale
+from numpywren.cli import calibrate, demo, plan, report, runs, scale
 from numpywren.cli.call import UsageError
 from numpywren.errors import NumpywrenError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (calibrate, demo, plan, runs, scale):
+for module in (calibrate, demo, plan, report, runs, scale):
     module.add_commands(app)
 
 

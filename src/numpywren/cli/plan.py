@@ -26,9 +26,7 @@ def plan(
     function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
     chunks: Annotated[int | None, typer.Option(help="Cut the arguments into tiles of this length.")] = None,
     machine: Annotated[str, typer.Option(help="The kind of worker.")] = "this-machine",
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw it over time, as in plan.png.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it over time, as in plan.png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Say what a function would take: numpywren plan cholesky 100000x100000 --chunks 4096.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import namedtuple
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,10 @@ from numpywren.job.workers import limits, successors, worker_options
 from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_dims, reshape
 from numpywren.worker import RunRecord, check_fits
+
+if TYPE_CHECKING:
+    from numpywren.planner import Machine
+    from numpywren.report import Report
 
 __all__ = ["Run", "attach"]
 
@@ -129,6 +133,32 @@ class Run:
         """
         self.wait()
         return self._results(None)
+
+    def report(self, machine: str | Machine = "this-machine", predict: bool | None = None) -> Report:
+        """What the run did so far, from what its workers wrote down; see :doc:`/howto/reports`.
+
+        Parameters
+        ----------
+        machine : str or Machine
+            The kind of worker with which it is compared, and whose prices it is charged.
+        predict : bool, optional
+            Whether to simulate the run, for comparison; default: if it has no more than 20 000 tasks.
+
+        Returns
+        -------
+        Report
+            Printed it is a table; its `save` writes a page.
+
+        Raises
+        ------
+        NoEventsError
+            If nothing was written down.
+        ValueError
+            If there is no such machine.
+        """
+        from numpywren.report import make_report  # a report draws on all parts, those above this one too
+
+        return make_report(self.url, machine, predict)
 
     # -- acting -----------------------------------------------------------------------------------------------------
 

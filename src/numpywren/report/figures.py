@@ -1,0 +1,276 @@
+"""The figures, drawn by Bokeh from the tables of `numpywren.report.views`, for pages that stay and pages that live.
+
+Each table is a data source of the same name, so that a page can be told new data. What depends on whether the page is
+light or dark is left to ``page.js``, which paints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+__all__ = ["COLOURS", "colour", "draw"]
+
+#: Okabe and Ito's palette, which the colour-blind can tell apart, without its black and with a yellow that shows on
+#: white; kernels beyond these share a grey.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#B8A900")
+OTHER = "#8a8f98"
+#: Workers beyond which rows of the timeline carry no names.
+NAMED_ROWS = 24
+#: How many times more tasks than slots must have been ready for the axis to become logarithmic.
+PLENTY = 10
+
+BYTES = """
+const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+let value = tick, unit = 0;
+while (Math.abs(value) >= 1024 && unit < units.length - 1) { value /= 1024; unit += 1; }
+return `${Number(value.toPrecision(3))} ${units[unit]}`;
+"""
+FLOPS = "return `${Number((tick / 1e9).toPrecision(3))}`;"
+
+View = Mapping[str, NDArray[Any]]
+
+
+def colour(number: int) -> str:
+    """Colour of a kernel, by its number."""
+    return COLOURS[number] if number < len(COLOURS) else OTHER
+
+
+def draw(
+    views: Mapping[str, View], kernels: Sequence[str], rows: Sequence[tuple[str, int]], end_s: float
+) -> dict[str, figure]:
+    """Draw everything.
+
+    Parameters
+    ----------
+    views : mapping of str to mapping of str to ndarray
+        As `numpywren.report.views.views` gives them.
+    kernels : sequence of str
+        Their names.
+    rows : sequence of (str, int)
+        Workers and how many slots each has.
+    end_s : float
+        The last moment.
+
+    Returns
+    -------
+    dict of str to figure
+        ``timeline``, ``parallelism``, ``working_set``, ``bytes``, ``flops`` and ``durations``.
+    """
+    from bokeh.models import Range1d
+
+    margin = 0.01 * max(end_s, 1e-6)
+    time = Range1d(-margin, end_s + margin, bounds=(-margin, end_s + margin), name="time")
+    figures = {
+        "timeline": _timeline(views["timeline"], kernels, rows, time),
+        "parallelism": _parallelism(views["parallelism"], time),
+        "working_set": _working_set(views["working_set"], time),
+        "bytes": _byte_rates(views["rates"], time),
+    }
+    if "flops" in views["rates"]:
+        figures["flops"] = _flops(views["rates"], time)
+    if "histogram_0" in views:
+        figures["durations"] = _durations(views, kernels)
+    return figures
+
+
+def _figure(height: int, x_label: str, y_label: str, **options: Any) -> figure:
+    from bokeh.models import BoxZoomTool, PanTool, ResetTool, SaveTool, WheelZoomTool
+    from bokeh.plotting import figure
+
+    zoom = BoxZoomTool(dimensions="width")
+    wheel = WheelZoomTool(dimensions="width", modifiers="ctrl")
+    made = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        tools=[zoom, PanTool(dimensions="width"), wheel, ResetTool(), SaveTool()],
+        active_drag=zoom,
+        active_scroll=wheel,
+        toolbar_location="right",
+        x_axis_label=x_label,
+        y_axis_label=y_label,
+        background_fill_alpha=0.0,
+        border_fill_alpha=0.0,
+        outline_line_alpha=0.0,
+        min_border_left=72,
+        lod_threshold=None,
+        **options,
+    )
+    made.toolbar.logo = None
+    made.xgrid.grid_line_alpha = 0.0
+    return made
+
+
+def _over_time(height: int, y_label: str, time: Any, **options: Any) -> figure:
+    return _figure(height, "time since the first event (s)", y_label, x_range=time, **options)
+
+
+def _legend(made: figure) -> None:
+    """Put the legend above the plot; a click hides what it names."""
+    if not made.legend:
+        return
+    legend = made.legend[0]
+    legend.orientation, legend.click_policy, legend.location = "horizontal", "hide", "left"
+    legend.background_fill_alpha = legend.border_line_alpha = 0.0
+    legend.padding = legend.margin = 2
+    legend.glyph_width = 24
+    made.center.remove(legend)
+    made.add_layout(legend, "above")
+
+
+def _source(name: str, view: View) -> Any:
+    from bokeh.models import ColumnDataSource
+
+    return ColumnDataSource({column: np.asarray(values) for column, values in view.items()}, name=name)
+
+
+def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]], time: Any) -> figure:
+    from bokeh.models import CustomJSHover, FixedTicker, HoverTool
+
+    labels = [f"{worker}, slot {slot}" for worker, slots in rows for slot in range(slots)]
+    count = max(len(labels), 1)
+    made = _over_time(
+        int(min(max(140 + 16 * count, 220), 720)),
+        "worker",
+        time,
+        y_range=(count - 0.4, -0.6),
+        output_backend="webgl",
+    )
+    named: dict[int, list[int]] = {}
+    for number in range(len(kernels)):
+        named.setdefault(min(number, len(COLOURS)), []).append(number)
+    bars = []
+    for number, several in named.items():
+        mine = np.isin(view["kernel"], several)
+        part = {name: values[mine] for name, values in view.items() if name != "kernel"}
+        if len(several) > 1:
+            part["name"] = np.array(kernels, dtype=object)[view["kernel"][mine]]
+        bars.append(
+            made.hbar(
+                y="row",
+                left="start",
+                right="end",
+                height=0.82,
+                source=_source(f"timeline_{number}", part),
+                fill_color=colour(number),
+                line_color=None,
+                legend_label=kernels[number] if len(several) == 1 else f"{len(several)} others",
+                name=kernels[number] if len(several) == 1 else "others",
+            )
+        )
+    where = CustomJSHover(args={"labels": labels}, code="return labels[value];")
+    span = CustomJSHover(code="return value < 1 ? `${(1e3 * value).toPrecision(3)} ms` : `${value.toPrecision(4)} s`;")
+    length = CustomJSHover(
+        code="""
+        const {start, end} = special_vars.data;
+        const seconds = end[special_vars.index] - start[special_vars.index];
+        return seconds < 1 ? `${(1e3 * seconds).toPrecision(3)} ms` : `${seconds.toPrecision(4)} s`;
+        """
+    )
+    made.add_tools(
+        HoverTool(
+            renderers=bars,
+            tooltips=[
+                ("task", "@task"),
+                ("kernel", "$name"),
+                ("on", "@row{custom}"),
+                ("began at", "@start{0.000} s"),
+                ("took", "@end{custom}"),
+                ("of that waited", "@stalled{custom}"),
+            ],
+            formatters={"@row": where, "@end": length, "@stalled": span},
+        )
+    )
+    begins = np.cumsum([0, *(slots for _, slots in rows)])
+    if len(rows) <= NAMED_ROWS:
+        middles = [float(begins[i] + (slots - 1) / 2) for i, (_, slots) in enumerate(rows)]
+        made.yaxis.ticker = FixedTicker(ticks=middles)
+        made.yaxis.major_label_overrides = {at: name for at, (name, _) in zip(middles, rows, strict=True)}
+    else:
+        made.yaxis.axis_label = "slot, by the order in which workers began"
+    made.ygrid.grid_line_alpha = 0.0
+    _legend(made)
+    return made
+
+
+def _parallelism(view: View, time: Any) -> figure:
+    slots, available = view["slots"], view.get("available")
+    crowded = available is not None and available.max(initial=0) > PLENTY * max(slots.max(initial=0), 1)
+    options = {"y_axis_type": "log"} if crowded else {}
+    made = _over_time(300, "slots, tasks", time, **options)
+    shown = dict(view)
+    if crowded:
+        for name in ("slots", "busy", "computing", "available"):
+            shown[name] = np.maximum(view[name], 0.1)
+    source = _source("parallelism", shown)
+    if available is not None:
+        made.line(
+            "at", "available", source=source, legend_label="tasks that could be under way", color=COLOURS[1],
+            line_width=2, line_dash=[6, 3],
+        )  # fmt: skip
+    made.step("at", "slots", source=source, legend_label="slots there", color=OTHER, line_width=2, mode="center")
+    made.line("at", "busy", source=source, legend_label="slots with a task", color=COLOURS[5], line_width=1.5)
+    made.line("at", "computing", source=source, legend_label="slots computing", color=COLOURS[0], line_width=2)
+    if not crowded:
+        made.y_range.start = 0
+    _legend(made)
+    return made
+
+
+def _working_set(view: View, time: Any) -> figure:
+    made = _over_time(240, "tiles in the store (bytes)", time)
+    source = _source("working_set", view)
+    made.varea_step("at", 0, "nbytes", source=source, color=COLOURS[2], alpha=0.25, step_mode="after")
+    made.step("at", "nbytes", source=source, color=COLOURS[2], line_width=2, mode="after")
+    _bytes_axis(made)
+    made.y_range.start = 0
+    return made
+
+
+def _bytes_axis(made: figure) -> None:
+    from bokeh.models import AdaptiveTicker, CustomJSTickFormatter
+
+    made.yaxis.formatter = CustomJSTickFormatter(code=BYTES)
+    made.yaxis.ticker = AdaptiveTicker(base=1024, mantissas=[2**power for power in range(10)])
+
+
+def _byte_rates(view: View, time: Any) -> figure:
+    made = _over_time(240, "bytes per second", time)
+    source = _source("rates", {name: view[name] for name in ("at", "read", "written")})
+    made.line("at", "read", source=source, legend_label="read", color=COLOURS[0], line_width=2)
+    made.line("at", "written", source=source, legend_label="written", color=COLOURS[3], line_width=2)
+    _bytes_axis(made)
+    made.y_range.start = 0
+    _legend(made)
+    return made
+
+
+def _flops(view: View, time: Any) -> figure:
+    from bokeh.models import CustomJSTickFormatter
+
+    made = _over_time(240, "GFLOP/s, all workers together", time)
+    source = _source("flops", {name: view[name] for name in ("at", "flops")})
+    made.varea("at", 0, "flops", source=source, color=COLOURS[4], alpha=0.25)
+    made.line("at", "flops", source=source, color=COLOURS[4], line_width=2)
+    made.yaxis.formatter = CustomJSTickFormatter(code=FLOPS)
+    made.y_range.start = 0
+    return made
+
+
+def _durations(views: Mapping[str, View], kernels: Sequence[str]) -> figure:
+    made = _figure(300, "seconds that a task computed", "tasks", x_axis_type="log")
+    for number, name in enumerate(kernels[: len(COLOURS)]):
+        made.quad(
+            left="left", right="right", bottom=0, top="count", source=_source(f"durations_{number}",
+            views[f"histogram_{number}"]), fill_color=colour(number), fill_alpha=0.45, line_color=colour(number),
+            legend_label=name,
+        )  # fmt: skip
+    made.y_range.start = 0
+    _legend(made)
+    return made
