@@ -22,6 +22,7 @@ from numpywren.control.plane import (
     TaskState,
 )
 from numpywren.errors import UnknownSchemeError
+from numpywren.matrix.store_errors import scrubbed
 
 __all__ = [
     "JSON",
@@ -90,7 +91,7 @@ def open_plane(url: str, *, clock: Callable[[], float] | None = None) -> Control
     scheme, colon, _ = url.partition(":")
     if not colon or scheme not in SCHEMES:
         known = ", ".join(f"{name}:" for name in sorted(SCHEMES))
-        raise UnknownSchemeError(f"no control plane serves {url!r}; use a URL that begins with one of {known}")
+        raise UnknownSchemeError(f"no control plane serves {scrubbed(url)!r}; use one that begins with one of {known}")
     module, _, name = SCHEMES[scheme].partition(":")
     opener = cast("Callable[[str, Callable[[], float] | None], ControlPlane]", getattr(import_module(module), name))
     return opener(url, clock)

@@ -6,6 +6,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from numpywren.matrix.store_errors import scrubbed
+
 __all__ = ["MAX_LANES", "Address", "parse"]
 
 #: Lanes at most: each is one query more for each claim.
@@ -43,7 +45,7 @@ class Address(NamedTuple):
 def parse(url: str) -> Address:
     """Take a URL apart, and refuse what means nothing, before anything is asked of anybody."""
     if not url.isprintable():
-        raise ValueError(f"{url!r} holds characters that no URL has; {_FORM}")
+        raise ValueError(f"{scrubbed(url)!r} holds characters that no URL has; {_FORM}")
     try:
         parts = urlsplit(url)
         secret = parts.username is not None or parts.password is not None or "@" in parts.netloc
@@ -56,24 +58,25 @@ def parse(url: str) -> Address:
         )
     if parts.scheme != "dynamodb" or not _TABLE.fullmatch(parts.netloc):
         raise ValueError(
-            f"{url!r} names no table: a table's name has 3 to 255 letters, digits, dots, dashes or underscores; {_FORM}"
+            f"{scrubbed(url)!r} names no table: a table's name has 3 to 255 letters, digits, dots, dashes or "
+            f"underscores; {_FORM}"
         )
     if parts.path not in ("", "/") or parts.fragment:
-        raise ValueError(f"{url!r} has more than a table and options; {_FORM}")
+        raise ValueError(f"{scrubbed(url)!r} has more than a table and options; {_FORM}")
     try:
         given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        raise ValueError(f"{url!r} has options that are not of the form name=value; {_FORM}") from None
+        raise ValueError(f"{scrubbed(url)!r} has options that are not of the form name=value; {_FORM}") from None
     options = dict(given)
     unknown = options.keys() - {"run", "region", "lanes"}
     if unknown or len(options) < len(given):
         what = f"the unknown option {min(unknown)!r}" if unknown else "an option twice"
-        raise ValueError(f"{url!r} has {what}; {_FORM}")
+        raise ValueError(f"{scrubbed(url)!r} has {what}; {_FORM}")
     run, region, lanes = options.get("run", ""), options.get("region"), options.get("lanes")
     if not run or not run.isprintable() or len(run.encode()) > MAX_RUN_BYTES:
-        raise ValueError(f"{url!r} names no run, or one of more than {MAX_RUN_BYTES} bytes; {_FORM}")
+        raise ValueError(f"{scrubbed(url)!r} names no run, or one of more than {MAX_RUN_BYTES} bytes; {_FORM}")
     if region is not None and not _REGION.fullmatch(region):
-        raise ValueError(f"{url!r}: {region!r} is no region; write one such as eu-central-1")
+        raise ValueError(f"{scrubbed(url)!r}: {region!r} is no region; write one such as eu-central-1")
     if lanes is not None and not (lanes.isascii() and lanes.isdigit() and 1 <= int(lanes) <= MAX_LANES):
-        raise ValueError(f"{url!r}: lanes={lanes!r}; write a number from 1 to {MAX_LANES}")
+        raise ValueError(f"{scrubbed(url)!r}: lanes={lanes!r}; write a number from 1 to {MAX_LANES}")
     return Address(parts.netloc, run, region, None if lanes is None else int(lanes))

@@ -24,6 +24,7 @@ from numpywren.config import setting, text_setting
 from numpywren.control.plane import lost
 from numpywren.control.redis_scripts import script
 from numpywren.errors import StoreError
+from numpywren.matrix.store_errors import scrubbed
 
 try:
     import redis
@@ -96,12 +97,14 @@ class Address:
             query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
             db, port = int(parts.path.strip("/") or 0), parts.port
         except ValueError as error:
-            raise ValueError(f"{url!r} is no URL of a control plane ({error}); {wanted}") from None
+            raise ValueError(f"{scrubbed(url)!r} is no URL of a control plane ({error}); {wanted}") from None
         if parts.scheme not in ("redis", "rediss") or not parts.hostname or db < 0:
-            raise ValueError(f"{url!r} is no URL of a control plane in Redis; {wanted}")
+            raise ValueError(f"{scrubbed(url)!r} is no URL of a control plane in Redis; {wanted}")
         run = query.pop("run", "")
         if not run or query or set(run) & set("{}") or parts.fragment:
-            raise ValueError(f"{url!r} must say which run, and nothing else, after the question mark; {wanted}")
+            raise ValueError(
+                f"{scrubbed(url)!r} must say which run, and nothing else, after its question mark; {wanted}"
+            )
         return cls(unquote(parts.hostname), port or 6379, db, run, parts.scheme == "rediss")
 
     def key(self, name: str) -> str:

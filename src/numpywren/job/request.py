@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from numpywren.errors import RunNotFoundError
 from numpywren.lambdapack import Program
-from numpywren.matrix import Array, Partition
+from numpywren.matrix import Array, Binding, Partition
 from numpywren.worker.record import Scalar
 
-__all__ = ["Request", "Returned", "partitions_of", "plain_number", "run_dtype", "sizes_of"]
+__all__ = ["Request", "Results", "Returned", "partitions_of", "plain_number", "run_dtype", "sizes_of"]
+
+#: Results that a function has, at most; bytes, and tiles, of one that the caller gets as a NumPy array.
+MOST_RESULTS, LARGEST_LOADED, MOST_LOADED = 100, 1 << 30, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,63 @@ class Returned:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Returned:
-        """Decode."""
+        """Decode.
+
+        Raises
+        ------
+        LookupError, TypeError, ValueError, AttributeError, ArithmeticError
+            If the data are of another form.
+        """
         flags = {key: bool(data[key]) for key in ("transposed", "conjugated", "scalar", "real", "loaded")}
         shape, axes = (None if data[key] is None else tuple(map(int, data[key])) for key in ("shape", "axes"))
         return cls(str(data["output"]), **flags, counted=str(data["counted"]), shape=shape, axes=axes)
+
+
+class Results(NamedTuple):
+    """What a run returns, as its record has it."""
+
+    returned: tuple[Returned, ...]
+    #: Names of the NamedTuple of several results, and of its fields.
+    type: str
+    fields: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], bindings: Mapping[str, Binding]) -> Results:
+        """Decode and check: each is an output of the run, and what is loaded is short.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the data are of another form.
+        """
+        try:
+            found = cls(
+                tuple(Returned.from_json(one) for one in data["returned"]), str(data["type"]), tuple(data["fields"])
+            )
+            found.check(bindings)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise RunNotFoundError(f"the run's record describes no results: {str(error)[:200]}") from error
+        return found
+
+    def check(self, bindings: Mapping[str, Binding]) -> None:
+        """See that there are such outputs.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If there are not.
+        """
+        several = self.fields if len(self.returned) != 1 else ()
+        if len(self.returned) != max(1, len(several)) or len(several) > MOST_RESULTS:
+            raise ValueError(f"there are {len(self.returned)} results and {len(several)} names of results")
+        for one in self.returned:
+            for name in (one.output, *([one.counted] if one.counted else ())):
+                array = bindings[name].array
+                if bindings[name].role != "output" or array is None:
+                    raise ValueError(f"{name} is no output")
+                tiles = math.prod(part.tiles for part in array.partitions)
+                if (one.scalar or one.loaded) and (array.nbytes > LARGEST_LOADED or tiles > MOST_LOADED):
+                    raise ValueError(f"{name} is too large to be loaded: {array!r}")
 
 
 @dataclass(frozen=True, slots=True)

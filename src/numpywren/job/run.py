@@ -15,7 +15,7 @@ from numpywren.control import ControlPlane, Failure, Status, open_plane
 from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, StoreError
 from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
-from numpywren.job.request import Returned
+from numpywren.job.request import Results, Returned
 from numpywren.job.resume import remainder
 from numpywren.job.scaling import Scaler
 from numpywren.job.succession import budget_spent
@@ -295,12 +295,13 @@ class Run:
     def _results(self, owner: Scratch | None) -> Any:
         """What the caller gets; arrays keep `owner` alive, whose end deletes the run."""
         bindings = self._bindings()
-        returned = [Returned.from_json(data) for data in self._record.result["returned"]]
-        values = [self._value(one, bindings, owner) for one in returned]
+        results = Results.from_json(self._record.result, bindings)
+        values = [self._value(one, bindings, owner) for one in results.returned]
         if len(values) == 1:
             return values[0]
-        # a type made at run time, as attach() must give what the function gave in the client that called it
-        kind = namedtuple(self._record.result["type"], self._record.result["fields"])  # type: ignore[misc]  # noqa: PYI024
+        # a type made at run time, as attach() must give what the function gave in the client that called it; names
+        # that are none are refused by namedtuple
+        kind = namedtuple(results.type, results.fields)  # type: ignore[misc]  # noqa: PYI024
         return kind(*values)
 
     def _value(self, returned: Returned, bindings: dict[str, Binding], owner: Scratch | None) -> Any:

@@ -15,7 +15,7 @@ from numpywren.job.resume import roots
 from numpywren.job.run import Run
 from numpywren.job.workers import events_policy, worker_options
 from numpywren.lambdapack import Program
-from numpywren.matrix import Array, asarray, create_array
+from numpywren.matrix import Array, asarray, create_array, make_private
 from numpywren.worker import check_fits
 
 __all__ = ["execute", "run", "start"]
@@ -54,6 +54,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     handle = Run(store.url, record, store, modules, keep=tuple(request.inputs.values()))
     made: list[Array] = []
     try:
+        make_private(store)
         for binding in bindings.values():
             if binding.role == "output" and binding.array is not None and binding.array.url is not None:
                 layout = binding.array.source.layout

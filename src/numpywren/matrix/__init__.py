@@ -17,6 +17,7 @@ from numpywren.matrix.operators import install as install
 from numpywren.matrix.partition import Partition as Partition
 from numpywren.matrix.partition import grid as grid
 from numpywren.matrix.scratch import Scratch as Scratch
+from numpywren.matrix.scratch import make_private as make_private
 from numpywren.matrix.scratch import scratch_url as scratch_url
 from numpywren.matrix.space import Binding as Binding
 from numpywren.matrix.space import TileSpace as TileSpace

@@ -12,12 +12,14 @@ import platformdirs
 
 from numpywren.config import config
 from numpywren.errors import StoreError
+from numpywren.matrix.local_files import LocalFiles
 from numpywren.matrix.store import open_store
+from numpywren.matrix.store_errors import store_error
 
 if TYPE_CHECKING:
     from numpywren.matrix.store import Store
 
-__all__ = ["Scratch", "new_scratch", "scratch_url"]
+__all__ = ["Scratch", "make_private", "new_scratch", "scratch_url"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,4 +71,25 @@ def _delete(url: str, process: int) -> None:
 def new_scratch() -> tuple[Store, Scratch]:
     """A new, empty place under the scratch store, and its owner."""
     store = open_store(scratch_url()).child(f"arrays/{secrets.token_hex(16)}")
+    make_private(store)
     return store, Scratch(store.url)
+
+
+def make_private(store: Store) -> None:
+    """Make a store's folder, and those above it that are missing, such that only its owner may look into it.
+
+    Only where stores are folders: who may read and write in others is theirs to say.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made.
+    """
+    if not isinstance(store, LocalFiles):
+        return
+    try:
+        for folder in (*reversed(store.folder.parents), store.folder):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise store_error("make", store.url, error) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from numpywren.config import format_bytes
-from numpywren.errors import MemoryBoundError
+from numpywren.errors import MemoryBoundError, ProgramError
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.lambdapack.ir import Listing
 from numpywren.matrix import Binding, Partition
@@ -82,7 +82,8 @@ class TaskSizes:
 
     def _written_shape(self, tile: Tile) -> Shape:
         task = self._dataflow.writer(tile)
-        assert task is not None, tile
+        if task is None:
+            raise ProgramError(f"tile {tile} is read, and nothing of {self._dataflow.program.name} writes it")
         _, shapes = footprint(self._dataflow.expression(task, self._record.scalars), self.full_shape, None)
         return shapes[self._dataflow.writes(task).index(tile)]
 
@@ -94,7 +95,20 @@ class TaskSizes:
         return count
 
     def promise(self, task: Task) -> int:
-        """Bytes that a task may need at once: operands, accumulator, results, and tiles read ahead."""
+        """Bytes that a task may need at once: operands, accumulator, results, and tiles read ahead.
+
+        Raises
+        ------
+        ProgramError
+            If its operands do not fit together: a program that came as data may ask for anything.
+        """
+        try:
+            return self._promise(task)
+        except (LookupError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
+            name = self._dataflow.program.name
+            raise ProgramError(f"task {task.id} of {name} has operands that do not fit: {error!r}") from error
+
+    def _promise(self, task: Task) -> int:
         reads = self._dataflow.reads(task)
         key = (task.kind, len(reads))
         known = self._promises.get(key)
