@@ -10,14 +10,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numpywren.autoscaler import Fleet, Limits, Pace, Work, made_ready, workers_wanted
-from numpywren.control import MAX_ATTEMPTS, TaskState
+from numpywren.control import TaskState
 from numpywren.control.memory import MemoryPlane
 from numpywren.lambdapack import Task
 from numpywren.planner.census import census
@@ -146,20 +146,20 @@ def simulate(workload: Workload, machine: Machine, pool: Pool) -> Simulation:
     RuntimeError
         If the run ends without being done, because a task took its workers down too often.
     """
-    return _Simulator(workload, machine, pool).run()
+    return Simulator(workload, machine, pool).run()
 
 
-class _Simulator:
+class Simulator:
     """One simulated run."""
 
     def __init__(self, workload: Workload, machine: Machine, pool: Pool) -> None:
-        self.workload, self.machine, self.pool = workload, machine, pool
+        self.workload, self.machine, self.pool = workload, machine.at(workload.tile_length), pool
         self.flow = workload.dataflow
         shapes = Shapes(workload)
-        self.costs = TaskCosts(workload, shapes, census(workload, shapes), machine)
+        self.costs = TaskCosts(workload, shapes, census(workload, shapes), self.machine)
         self.now = 0.0
         self.plane = MemoryPlane(clock=lambda: self.now)
-        self.store = Store(machine)
+        self.store = Store(self.machine)
         self.chance = random.Random(pool.seed)  # noqa: S311 - deaths of pretended workers
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -168,7 +168,7 @@ class _Simulator:
         self.idle: dict[str, float] = {}
         self._lost = {"worker_seconds": 0.0, "busy": 0.0, "hits": 0, "started": 0}
         self._history: list[tuple[float, int, int]] = []
-        self.running = 0
+        self.running = self.ready = 0
         self._task_s: float | None = None
         self._existing = 0.0
         self._kept = (0.0, 0.0)  # moment, and byte-seconds until then
@@ -186,6 +186,7 @@ class _Simulator:
 
     def run(self) -> Simulation:
         roots = [TaskState(task.id, 0, self.flow.priority(task)) for task in self.flow.roots()]
+        self.ready = len(roots)
         self.plane.restore(roots, {}, self._total)
         if self._total:
             self._start(self.pool.limits.ceiling if self.pool.static else self.pool.limits.floor)
@@ -234,18 +235,38 @@ class _Simulator:
             self.running -= worker.computing
             worker.dead = True
             self.leave(worker)
-            self.at(self.now + self.pool.lease_s + 1e-6, lambda: self.wake(MAX_ATTEMPTS * self.machine.slots))
+            expired = len(worker.held)
+            self.at(self.now + self.pool.lease_s + 1e-6, lambda: self._expire(expired))
+
+    def _expire(self, tasks: int) -> None:
+        self.ready += tasks
+        self.wake(tasks)
+
+    def claimed(self, worker: str, limit: int, lease_s: float, prefer: Sequence[str]) -> list[str]:
+        """Have a worker claim tasks; the plane is asked only if it has some."""
+        if not self.ready:
+            return []
+        names = [claim.task for claim in self.plane.claim(worker, limit, lease_s, prefer)]
+        self.ready -= len(names)
+        return names
+
+    def release(self, worker: str, task: str) -> None:
+        """A worker hands a task back."""
+        self.plane.release(worker, [task])
+        self.ready += 1
+        self.wake(1)
 
     def wake(self, tasks: int) -> None:
         """Tasks became ready: those who have nothing to do come to ask, each when it next looks."""
-        for name in list(self.idle)[:tasks]:
+        for name in list(itertools.islice(self.idle, tasks)):
             worker = self.workers[name]
             del self.idle[name]
             self.at(self.now + worker.pause_s(), worker.claim)
 
-    def completed(self, seconds: float) -> None:
-        """Take note of a task's end."""
+    def completed(self, seconds: float, ready: int) -> None:
+        """Take note of a task's end, and of how many it made ready."""
         self.done += 1
+        self.ready += ready
         self._task_s = seconds if self._task_s is None else 0.98 * self._task_s + 0.02 * seconds
         if not self._killed and self.done >= self.pool.kill_at * self._total:
             self._killed = True

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import heapq
+import itertools
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
-from numpywren.lambdapack import Task, Tile
+from numpywren.planner.costs import TaskOf, TileOf
 from numpywren.planner.machine import Machine
+from numpywren.worker.affinity import WORTH_S
 from numpywren.worker.memory import TileMemory
+from numpywren.worker.pace import POLL_DEAR_S, POLL_MAX_S, POLL_S, SHARE
 from numpywren.worker.sizing import WINDOW
+from numpywren.worker.worker import PLENTY, STALLED
 
 if TYPE_CHECKING:
-    from numpywren.planner.simulate import _Simulator
+    from numpywren.planner.simulate import Simulator
 
 __all__ = ["Store", "VirtualWorker"]
 
 #: A lease that its holder renews in time never ends.
 RENEWED_S = 1e12
-#: Seconds between two looks for work of a worker that has none: the first, and the longest.
-POLL_S, POLL_MAX_S = 0.002, 0.1
-
-
-class Bytes(NamedTuple):
-    """A tile of which only the size matters."""
-
-    nbytes: int
+#: Weight of the newest task in how much of their time slots wait for tiles, as in the worker.
+NEWEST = 0.2
 
 
 class Held:
     """A task in a worker's hands."""
 
-    __slots__ = ("began", "name", "promise", "reads", "task", "writes")
+    __slots__ = ("ahead", "began", "here", "name", "of", "read")
 
-    def __init__(self, name: str, began: float, run: _Simulator) -> None:
-        self.name, self.began = name, began
-        self.task = Task.parse(name)
-        self.reads, self.writes = run.flow.reads(self.task), run.flow.writes(self.task)
-        self.promise = run.costs.promise(self.task)
+    def __init__(self, name: str, of: TaskOf, began: float, *, ahead: bool) -> None:
+        self.name, self.of, self.began, self.ahead = name, of, began, ahead
+        self.here: list[float] = []  # when its tiles are here, as far as they were asked for
+        self.read = 0  # bytes of those that had to be read
 
 
 class Store:
@@ -60,57 +59,76 @@ class VirtualWorker:
     Parameters
     ----------
     name : str
-    run : simulator
+    run : Simulator
     """
 
-    def __init__(self, name: str, run: _Simulator) -> None:
+    def __init__(self, name: str, run: Simulator) -> None:
         self.name, self._run, self._machine = name, run, run.machine
         self.born = run.now
         self.held: dict[str, Held] = {}
         self.dead = False
         self.busy_s, self.hits = 0.0, 0
-        self._memory = TileMemory(run.machine.memory)
+        # tiles stand for themselves: only their sizes matter
+        self._memory: Any = TileMemory(run.machine.memory)
         self._promised = 0
         self.computing = 0
-        self._waiting: list[Held] = []  # for memory
-        self._here: dict[Tile, float] = {}  # when a tile that is on its way will be here
+        self._queue: list[tuple[int, int, Held]] = []  # claimed, and not begun: the most urgent first
+        self._taken = itertools.count()
+        self._here: dict[TileOf, float] = {}  # when a tile that is on its way will be here
         self._in_s = self._out_s = 0.0  # when the link is free again, each way
-        self._enabled: tuple[str, ...] = ()
+        self._enabled: Sequence[str] = ()
         self._slowest: dict[int, float] = {}
         self._idle_since: float | None = None
         self._leaving = False
+        self._stalled = 0.0
+        life = run.machine.life_s
+        self._end_s = self.born + life if life else 0.0
+        pool = run.pool
+        # a worker that is alone takes nothing from others by claiming early
+        self._ahead = self._machine.slots if pool.limits.ceiling == 1 else 0
+        self._decoding, self._encoding = self._machine.decoding, self._machine.encoding
 
     # -- claiming ---------------------------------------------------------------------------------------------------
 
     def claim(self) -> None:
-        """Ask for as many tasks as there are slots free."""
+        """Ask for as many tasks as there are slots free, and some more where that does nobody harm."""
         run = self._run
         if self.dead or self.name not in run.workers:
             return
         run.idle.pop(self.name, None)
-        free = self._machine.slots - self.computing - len(self._waiting)
-        if self._over() or free <= 0:
+        slots = self._machine.slots
+        free = slots - self.computing - len(self._queue)
+        room = free + self._ahead
+        if not self._ahead and self._stalled > STALLED and run.ready >= PLENTY * run.running:
+            room += slots
+        if self._leaving or (self._end_s and run.now >= self._end_s) or room <= 0:
             self._leave_if_over()
             return
-        claims = run.plane.claim(self.name, free, RENEWED_S, self._enabled)
-        for claim in claims:
-            held = Held(claim.task, run.now, run)
-            if self._fits_life(held.task):
-                self.held[claim.task] = held
-                self._waiting.append(held)
+        names = run.claimed(self.name, room, RENEWED_S, self._enabled)
+        for place, name in enumerate(names):
+            held = Held(name, run.costs.task(name), run.now, ahead=place >= free)
+            if self._fits_life(held.of.task.kind):
+                self._take(held)
             else:
                 self._leaving = True
-                run.plane.release(self.name, [claim.task])
-                run.wake(1)
+                run.release(self.name, name)
         self._begin_waiting()
         self._leave_if_over()
-        if len(claims) < free and not self._leaving:
+        if len(names) < free and not self._leaving:
             self._rest()
+
+    def _take(self, held: Held) -> None:
+        self.held[held.name] = held
+        if held.ahead and self._memory.room() >= held.of.promise:
+            self._read(held, WINDOW + 1)
+        heapq.heappush(self._queue, (held.of.reader.priority, next(self._taken), held))
 
     def pause_s(self) -> float:
         """Seconds until it looks again: it looks more rarely the longer it has had nothing to do."""
         idle_s = 0.0 if self._idle_since is None else self._run.now - self._idle_since
-        return self._machine.plane_s + min(max(idle_s, POLL_S), POLL_MAX_S) / 2
+        call_s = self._machine.plane_s
+        most = max(min(call_s / SHARE, POLL_DEAR_S), POLL_MAX_S)
+        return call_s + min(max(idle_s, POLL_S, call_s), most) / 2
 
     def _rest(self) -> None:
         """Wait for work; without any in its hands, for a while only."""
@@ -130,110 +148,128 @@ class VirtualWorker:
             self._run.at(self._run.now + self._run.pool.idle_s, lambda: self._leave_if_idle(since))
 
     def _over(self) -> bool:
-        life = self._machine.life_s
-        return self._leaving or (bool(life) and self._run.now - self.born >= life)
+        return self._leaving or (bool(self._end_s) and self._run.now >= self._end_s)
 
-    def _fits_life(self, task: Task) -> bool:
-        life = self._machine.life_s
-        return not life or self._run.now - self.born + self._slowest.get(task.kind, 0.0) <= life or not self._slowest
+    def _fits_life(self, kind: int) -> bool:
+        if not self._end_s or not self._slowest:
+            return True
+        return self._run.now + self._slowest.get(kind, 0.0) <= self._end_s
 
     def _leave_if_over(self) -> None:
-        if self._over() and not self.held:
+        if not self.held and self._over():
             self._run.leave(self)
 
     # -- computing --------------------------------------------------------------------------------------------------
 
     def _begin_waiting(self) -> None:
-        while self._waiting and self.computing < self._machine.slots:
-            promise = self._waiting[0].promise
+        while self._queue and self.computing < self._machine.slots:
+            promise = self._queue[0][2].of.promise
             if self._promised and self._promised + promise > self._machine.memory:
                 return
-            self._begin(self._waiting.pop(0))
+            self._begin(heapq.heappop(self._queue)[2])
 
     def _begin(self, held: Held) -> None:
-        run = self._run
+        run, of = self._run, held.of
         self._idle_since = None
         self.computing += 1
         run.note_running(+1)
-        self._promised += held.promise
-        self._memory.promise(held.promise, lambda: False)
-        first, last = self._read(held.reads)
-        seconds = run.costs.seconds(held.task)
-        # operands come while others are used: the first few are waited for, and the last is used after it came
-        end = max(first + seconds, last + seconds / max(len(held.reads), 1))
+        self._promised += of.promise
+        self._memory.promise(of.promise, None)
+        reads = of.reads
+        if len(held.here) < len(reads):
+            self._read(held, len(reads))
+        seconds = of.seconds
+        if held.read and self._decoding:
+            seconds += held.read / self._decoding
+        if self._encoding:
+            seconds += sum([tile.nbytes for tile in of.writes]) / self._encoding
+        # the first operands are waited for; the others come while those before them are used
+        now = run.now if held.ahead else run.now + self._machine.plane_s
+        moment = max(now, *held.here[:2]) if reads else now
+        if len(reads) > 2:
+            step = seconds / (len(reads) - 1)
+            for here in held.here[2:]:
+                moment = max(moment + step, here)
+            moment += step
+        else:
+            moment += seconds
+        waited = moment - now - seconds
+        share = waited / (moment - now) if waited > WORTH_S else 0.0
+        self._stalled += NEWEST * (share - self._stalled)
         self.busy_s += seconds
-        run.at(end, lambda: self._computed(held))
+        run.at(moment, lambda: self._computed(held))
 
-    def _read(self, reads: tuple[Tile, ...]) -> tuple[float, float]:
-        """When the first operands and the last are here."""
-        run, machine = self._run, self._machine
-        first = last = run.now
-        missed = 0
-        for place, tile in enumerate(reads):
-            if self._memory.touch(tile):
+    def _read(self, held: Held, last: int) -> None:
+        """Ask for the tiles of a task up to some place, and note when each will be here."""
+        run, machine, memory, here = self._run, self._machine, self._memory, held.here
+        now, missed = run.now, 0
+        for tile in held.of.reads[len(here) : last]:
+            if memory.touch(tile):
                 self.hits += 1
-                here = self._here.get(tile, first)
-            else:
-                nbytes = run.costs.nbytes(tile)
-                missed += 1
-                run.store.gets += 1
-                run.store.bytes_read += nbytes
-                asked = run.now + (missed - 1) // WINDOW * machine.get_s
-                self._in_s = max(self._in_s, asked) + nbytes / machine.bandwidth
-                here = max(self._in_s, run.store.through(asked, nbytes)) + machine.get_s
-                self._here[tile] = here
-                self._keep(tile)
-            last = max(last, here)
-            if place < WINDOW:
-                first = max(first, here)
+                here.append(self._here.get(tile, now))
+                continue
+            nbytes = tile.nbytes
+            held.read += nbytes
+            run.store.gets += 1
+            run.store.bytes_read += nbytes
+            asked = now + missed // WINDOW * machine.get_s
+            missed += 1
+            self._in_s = max(self._in_s, asked) + nbytes / machine.bandwidth
+            arrives = max(self._in_s, run.store.through(asked, nbytes)) + machine.get_s
+            self._here[tile] = arrives
+            here.append(arrives)
+            memory.keep(tile, tile)
         if len(self._here) > 1000:
-            self._here = {tile: here for tile, here in self._here.items() if here > run.now}
-        return first, last
-
-    def _keep(self, tile: Tile) -> None:
-        value: Any = Bytes(self._run.costs.nbytes(tile))
-        self._memory.keep(tile, value)
+            self._here = {tile: moment for tile, moment in self._here.items() if moment > now}
 
     def _computed(self, held: Held) -> None:
         if self.dead:
             return
-        run, machine = self._run, self._machine
-        kind = held.task.kind
+        run, machine, of = self._run, self._machine, held.of
+        kind = of.task.kind
         self.computing -= 1
         run.note_running(-1)
         self._slowest[kind] = max(self._slowest.get(kind, 0.0), run.now - held.began)
-        self._memory.withdraw(held.promise)
-        self._promised -= held.promise
-        nbytes = sum(map(run.costs.nbytes, held.writes))
-        run.store.puts += len(held.writes)
+        nbytes = sum([tile.nbytes for tile in of.writes])
+        # what is being written is held twice for a moment
+        kept = min(of.promise, 2 * nbytes)
+        self._withdraw(of.promise - kept)
+        run.store.puts += len(of.writes)
         run.store.bytes_written += nbytes
         self._out_s = max(self._out_s, run.now) + nbytes / machine.bandwidth
         done = max(self._out_s, run.store.through(run.now, nbytes)) + machine.put_s + machine.plane_s
-        run.at(done, lambda: self._completed(held, nbytes))
+        run.at(done, lambda: self._completed(held, nbytes, kept))
         self._begin_waiting()
         self.claim()
 
-    def _completed(self, held: Held, nbytes: int) -> None:
+    def _withdraw(self, nbytes: int) -> None:
+        self._memory.withdraw(nbytes)
+        self._promised -= nbytes
+
+    def _completed(self, held: Held, nbytes: int, kept: int) -> None:
         if self.dead:
             return
-        run = self._run
+        run, of = self._run, held.of
         run.hold(nbytes)
-        reads = [tile.id for tile in held.reads if tile.matrix in run.costs.counted]
-        arrivals = run.costs.arrivals(held.writes)
-        for tile, arrival in zip(held.writes, arrivals, strict=True):
-            if arrival.readers:
-                self._keep(tile)
+        arrivals = run.costs.arrivals(of.writes)
+        for tile, arrival in zip(of.writes, arrivals, strict=True):
+            if tile.kept and arrival.readers:
+                self._memory.keep(tile, tile)
+        reads = [tile.name for tile in of.reads if tile.counted]
         done = run.plane.complete(self.name, held.name, arrivals, reads)
+        self._withdraw(kept)
+        run.costs.done(held.name)
         del self.held[held.name]
-        self._enabled = done.ready
+        self._enabled: Collection[str] = done.ready
         if done.freed:
-            freed = tuple(map(Tile.parse, done.freed))
+            freed = run.costs.freed(done.freed)
             self._memory.forget(freed)
-            run.hold(-sum(map(run.costs.nbytes, freed)))
+            run.hold(-sum([tile.nbytes for tile in freed]))
         if done.finished:
             run.finished_s = run.now
             return
-        run.completed(run.now - held.began)
+        run.completed(run.now - held.began, len(done.ready))
+        self._begin_waiting()
         self.claim()
-        if len(done.ready) > 1 or not self.held:
-            run.wake(len(done.ready))
+        if run.ready:
+            run.wake(run.ready)

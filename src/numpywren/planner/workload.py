@@ -41,6 +41,12 @@ class Workload:
         """Bytes of a number of the type in which the run computes."""
         return int(self.record.dtype.itemsize)
 
+    @property
+    def tile_length(self) -> int:
+        """Length of the longest side of its tiles, which kernels' rates depend on."""
+        cuts = [part for binding in self.bindings.values() for part in binding.partitions or ()]
+        return max((min(part.chunk, part.length) for part in cuts if part.length), default=1)
+
 
 class Shapes:
     """Exact shapes of the tiles of a workload, edge tiles included.

@@ -94,14 +94,19 @@ class TaskSizes:
             count *= length
         return count
 
-    def promise(self, task: Task) -> int:
+    def promise(self, task: Task, tiles: int | None = None) -> int:
         """Bytes that a task may need at once: operands, accumulator, results, and tiles read ahead.
+
+        Who knows how many tiles it reads may say so.
 
         Raises
         ------
         ProgramError
             If its operands do not fit together: a program that came as data may ask for anything.
         """
+        known = None if tiles is None else self._promises.get((task.kind, tiles))
+        if known is not None:
+            return known
         try:
             return self._promise(task)
         except (LookupError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
