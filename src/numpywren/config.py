@@ -32,6 +32,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``lithops.config``      Lithops's configuration file; default: where Lithops looks for it
 ``ray.address``         the Ray cluster, as in ``ray://host:10001``; default: that of this process, or RAY_ADDRESS
 ``kernels.modules``     modules, besides numpywren's own, from which workers may load kernels and functions
+``linalg.depth``        tiles that a panel of a factorization is wide; default: from the tiles and the slots
 ``plan.machines``       files that describe kinds of worker, for plans; see :doc:`/howto/planning`
 ``events``              write down what workers do, for reports: ``true``, ``false``, or ``auto``: all of a run that
                         was submitted; of a call that returns its result, if it takes longer than five seconds
@@ -80,6 +81,7 @@ DEFAULTS: dict[str, Any] = {
     "lithops": {"config": None},
     "ray": {"address": None},
     "kernels": {"modules": []},
+    "linalg": {"depth": None},
     "plan": {"machines": []},
     "events": "auto",
     "progress": "auto",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ def plan(
     function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
     chunks: Annotated[int | None, typer.Option(help="Cut the arguments into tiles of this length.")] = None,
     machine: Annotated[str, typer.Option(help="The kind of worker.")] = "this-machine",
+    workers: Annotated[int | None, typer.Option(help="Most workers; the run is then simulated.")] = None,
+    deadline: Annotated[str | None, typer.Option(help="Choose tiles and workers for a time, as in 1h.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Choose them for a sum, as in 20 US dollars.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it over time, as in plan.png.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
@@ -33,11 +36,12 @@ def plan(
 
     Arguments are Zarr v3 stores, .npy files, or shapes of matrices that need not exist. Nothing is run or written.
     """
-    options = "[--chunks N] [--machine NAME] [--plot FILE] [--json]"
+    options = "[--chunks N] [--machine NAME] [--workers N] [--deadline T] [--budget D] [--plot FILE] [--json]"
     found = function_call(context, function, chunks, options=options, shapes=True)
     if found is None:
         return
-    planned = nw.plan(found.function, *found.arguments, machine=machine, **found.options)
+    limits: dict[str, Any] = {"workers": workers, "deadline": deadline, "budget": budget}
+    planned = nw.plan(found.function, *found.arguments, machine=machine, **limits, **found.options)
     typer.echo(json.dumps(planned.to_json()) if as_json else str(planned))
     if plot is not None:
         planned.plot().savefig(plot, dpi=150)

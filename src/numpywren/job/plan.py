@@ -2,37 +2,79 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from numpywren.job.calibrate import machine_files
+from numpywren.job.choose import MOST_WORKERS, as_configured, choose, simulated
 from numpywren.job.prepare import prepare
 from numpywren.job.request import Request
-from numpywren.job.workers import worker_options
+from numpywren.job.workers import worker_options, workers_max
 from numpywren.planner import Machine, Plan, load_machine, make_plan
+from numpywren.planner.choice import Wish, parse_budget, parse_duration
 
-__all__ = ["THIS_MACHINE", "plan"]
+__all__ = ["THIS_MACHINE", "find_machine", "plan"]
 
 THIS_MACHINE = "this-machine"
 
 
-def plan(request: Request, machine: str | Machine = THIS_MACHINE) -> Plan:
+def plan(
+    build: Callable[[int | None], Request],
+    machine: str | Machine = THIS_MACHINE,
+    workers: int | None = None,
+    deadline: str | float | None = None,
+    budget: str | float | None = None,
+) -> Plan:
     """Plan a request; nothing is made or run.
 
     Parameters
     ----------
-    request : Request
+    build : callable
+        Builds the request, with its arrays as they are, or cut into tiles of a length.
     machine : str or Machine
         The kind of worker; of this machine with slots and memory as configured.
+    workers : int, optional
+        Most workers: the run is simulated with so many.
+    deadline, budget : str or number, optional
+        The most that it may take, as in ``"1h"`` and ``"$20"``: then tiles, panels and workers are chosen.
 
     Raises
     ------
     ValueError, TypeError
         If the inputs do not fit the program, or there is no such machine.
     """
-    if not isinstance(machine, Machine):
-        name, machine = machine, load_machine(machine, *machine_files())
-        if name == THIS_MACHINE:
-            options = worker_options()
-            machine = replace(machine, slots=options["slots"], memory=options["memory"])
-    workload, _ = prepare(request)
-    return make_plan(workload, machine)
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers!r}; a run needs one at least")
+    here = machine == THIS_MACHINE
+    kind = find_machine(machine)
+    if deadline is not None or budget is not None:
+        wish = Wish(
+            math.inf if deadline is None else parse_duration(deadline),
+            math.inf if budget is None else parse_budget(budget),
+        )
+        most = workers or (workers_max() if here else MOST_WORKERS)
+        return choose(build, kind, wish, most)
+    if here and workers is None:
+        return make_plan(prepare(build(None))[0], kind)
+    with as_configured(kind, workers or MOST_WORKERS):
+        workload, _ = prepare(build(None))
+    made = make_plan(workload, kind)
+    return made if workers is None else simulated(workload, made, workers)
+
+
+def find_machine(machine: str | Machine) -> Machine:
+    """A kind of worker by its name, those of this machine and of the user's files among them.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(machine, Machine):
+        return machine
+    found = load_machine(machine, *machine_files())
+    if machine != THIS_MACHINE:
+        return found
+    options = worker_options()
+    return replace(found, slots=options["slots"], memory=options["memory"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from numpywren.config import number_setting, setting
 from numpywren.job.workers import slots_in_all, worker_options
 from numpywren.matrix import Array, asarray
 
@@ -67,6 +68,8 @@ def panel_depth(tiles: int) -> int:
     """How many tiles wide a panel is, for a matrix of so many tiles a side.
 
     Wide panels write few intermediates; narrow ones leave more to do at once, as many slots need. Two slots are busy
-    for 97% of a Cholesky factorization whose panels are two thirds of the matrix wide.
+    for 97% of a Cholesky factorization whose panels are two thirds of the matrix wide. ``linalg.depth`` says otherwise.
     """
+    if setting("linalg.depth") is not None:
+        return min(int(number_setting("linalg.depth", least=1)), max(1, tiles))
     return max(1, 4 * tiles // (3 * max(2, slots_in_all())))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from numpywren import job
-from numpywren.job import Run, start
+from numpywren.job import Request, Run, start
 from numpywren.linalg.function import Function
+from numpywren.matrix import Array, zeros
 from numpywren.planner import Machine, Plan
 
 __all__ = ["plan", "submit"]
@@ -42,7 +45,16 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     return start(_checked("submit", fn).request(*args, **kwargs), out)
 
 
-def plan(fn: Function[..., Any], /, *args: Any, machine: str | Machine = job.THIS_MACHINE, **kwargs: Any) -> Plan:
+def plan(
+    fn: Function[..., Any],
+    /,
+    *args: Any,
+    machine: str | Machine = job.THIS_MACHINE,
+    workers: int | None = None,
+    deadline: str | float | None = None,
+    budget: str | float | None = None,
+    **kwargs: Any,
+) -> Plan:
     """Say what a function of `numpywren.linalg` would take; nothing is run, read or written.
 
     Parameters
@@ -51,14 +63,22 @@ def plan(fn: Function[..., Any], /, *args: Any, machine: str | Machine = job.THI
     *args, **kwargs
         What `fn` takes. Of arrays only shape, chunks and type are looked at.
     machine : str or Machine
-        The kind of worker, by its name in ``machines.toml``. Default: this machine, with slots and memory as
+        The kind of worker, by its name: see :doc:`/howto/planning`. Default: this machine, with slots and memory as
         configured.
+    workers : int, optional
+        Most workers. The run is then simulated on a virtual clock, which takes a tenth of a millisecond for each task.
+    deadline : str or float, optional
+        Time that it may take, as in ``"1h"`` or a number of seconds: then the cheapest way that keeps it is chosen
+        among tiles of several lengths, panels of several widths, and numbers of workers.
+    budget : str or float, optional
+        US dollars that it may cost, as in ``"$20"``: then the fastest way is chosen.
 
     Returns
     -------
     Plan
         Tasks, flops and bytes by kernel, exact; the memory that a worker needs; the longest chain of tasks; and, over
-        time, how much can go on at once and how much the store holds. `Plan.plot` draws these.
+        time, how much can go on at once and how much the store holds. `Plan.plot` draws these. `Plan.simulation` says
+        how the run goes with so many workers, and `Plan.choices` what else was tried.
 
     Raises
     ------
@@ -74,7 +94,21 @@ def plan(fn: Function[..., Any], /, *args: Any, machine: str | Machine = job.THI
     >>> f"{planned.flops:.1e}"
     '4.2e+13'
     """
-    return job.plan(_checked("plan", fn).request(*args, **kwargs), machine)
+    called = _checked("plan", fn)
+
+    def build(chunks: int | None) -> Request:
+        return called.request(*(_cut(each, chunks) for each in args), **kwargs)
+
+    return job.plan(build, machine, workers, deadline, budget)
+
+
+def _cut(argument: Any, chunks: int | None) -> Any:
+    """An array of the same shape and type in tiles of another length; of its numbers nobody asks."""
+    if chunks is None or not (isinstance(argument, Array | np.ndarray) and argument.ndim):
+        return argument
+    dtype = argument.dtype if argument.dtype.kind in "fc" else np.dtype(np.float64)
+    ones = (1,) * max(argument.ndim - 2, 0)
+    return zeros(argument.shape, chunks=(*ones, *(min(chunks, n) or 1 for n in argument.shape[-2:])), dtype=dtype)
 
 
 def _checked(caller: str, fn: object) -> Function[..., Any]:

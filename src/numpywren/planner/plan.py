@@ -12,12 +12,16 @@ from numpywren.planner.census import KindCost, census
 from numpywren.planner.graph import build_graph
 from numpywren.planner.machine import Machine
 from numpywren.planner.profile import Profile, profile
+from numpywren.planner.words import choices_table, duration
 from numpywren.planner.workload import Shapes, Workload
 from numpywren.worker.sizing import TaskSizes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from numpywren.planner.choice import Choice
+    from numpywren.planner.simulate import Simulation
 
 __all__ = ["KernelCount", "Plan", "make_plan"]
 
@@ -71,6 +75,12 @@ class Plan:
         Time that the longest chain takes: with any number of workers it is not done sooner.
     profile : Profile
         Parallelism and working set over time with as many workers as are of use.
+    workers : int or None
+        Most workers of the simulated run.
+    simulation : Simulation or None
+        How a run with so many workers goes on a virtual clock; None if nobody said how many.
+    choices : tuple of Choice
+        Ways to run that were tried, the best first, which is this plan; empty if nothing was to be chosen.
     """
 
     name: str
@@ -83,6 +93,9 @@ class Plan:
     path: int
     seconds_at_least: float
     profile: Profile
+    workers: int | None = None
+    simulation: Simulation | None = None
+    choices: tuple[Choice, ...] = ()
 
     @property
     def tasks(self) -> int:
@@ -130,6 +143,9 @@ class Plan:
             "path": self.path,
             "seconds_at_least": self.seconds_at_least,
             "slot_seconds": self.slot_seconds,
+            "workers": self.workers,
+            "simulation": None if self.simulation is None else self.simulation.to_json(),
+            "choices": [asdict(each) for each in self.choices],
             "kernels": [asdict(each) for each in self.kernels],
             "profile": {
                 "seconds": self.profile.seconds.tolist(),
@@ -152,11 +168,30 @@ class Plan:
             ("computing, in one slot", duration(self.slot_seconds)),
             ("most tasks at once", f"{self.profile.peak_parallelism:,.0f}"),
             ("most bytes in the store", f"{format_bytes(self.profile.peak_working_set)}, inputs apart"),
+            *self._predicted(),
+        ]
+
+    def _predicted(self) -> list[tuple[str, str]]:
+        """What the simulated run took."""
+        found = self.simulation
+        if found is None:
+            return []
+        bill = found.bill
+        money = (
+            f"${bill.total:,.2f}: compute {bill.compute:,.2f}, storage {bill.storage:,.2f}, "
+            f"requests {bill.requests:,.2f}, control plane {bill.control:,.2f}"
+        )
+        return [
+            ("predicted time", f"{duration(found.seconds)} with at most {self.workers:,} workers"),
+            ("predicted core time", f"{duration(found.core_seconds)}, {found.utilisation:.0%} of it computing"),
+            ("predicted reads", f"{format_bytes(found.bytes_read)} in {found.gets:,} requests, the rest is cached"),
+            ("predicted cost", money if bill.total else "this machine has no prices"),
         ]
 
     def __str__(self) -> str:
         width = max(len(what) for what, _ in self.rows())
-        lines = [f"plan of {self.name} on {self.machine.name}", ""]
+        about = f" ({self.machine.about})" if self.machine.about else ""
+        lines = [f"plan of {self.name} on {self.machine.name}{about}", ""]
         lines += [f"{what:<{width}}  {value}" for what, value in self.rows()]
         lines += ["", f"{'kernel':<24}{'tasks':>12}{'flops':>12}{'read':>12}{'written':>12}{'slot time':>12}"]
         lines += [
@@ -164,6 +199,13 @@ class Plan:
             f"{format_bytes(each.bytes_written):>12}{duration(each.seconds):>12}"
             for each in self.kernels
         ]
+        if self.choices:
+            rows = choices_table(self.choices)
+            widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+            lines += ["", "ways to run, the best first:"]
+            lines += [
+                "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+            ]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -177,11 +219,21 @@ class Plan:
         head = "".join(f"<th>{name}</th>" for name in ("kernel", "tasks", "flops", "read", "written", "slot time"))
         return (
             f"<p>plan of <b>{self.name}</b> on {self.machine.name}</p><table>{cells}</table>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{kernels}</tbody></table>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{kernels}</tbody></table>{self._choices_html()}"
         )
+
+    def _choices_html(self) -> str:
+        if not self.choices:
+            return ""
+        first, *others = choices_table(self.choices)
+        head = "".join(f"<th>{cell}</th>" for cell in first)
+        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in others)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def plot(self) -> Figure:
         """Draw the profile: parallelism above, working set below, over time. Needs Matplotlib.
+
+        A simulated run comes below: workers that were there, and tasks under way.
 
         Returns
         -------
@@ -189,11 +241,13 @@ class Plan:
         """
         from numpywren.planner.plot import plot_profile  # Matplotlib is an extra
 
-        return plot_profile(self.profile, f"{self.name}, with workers ({self.machine.name}) for all that can go on")
+        title = f"{self.name}, with workers ({self.machine.name}) for all that can go on"
+        return plot_profile(self.profile, title, self.simulation, self.machine.slots)
 
 
 def make_plan(workload: Workload, machine: Machine) -> Plan:
-    """Plan a run on a kind of worker."""
+    """Plan a run on a kind of worker; how fast that is depends on the length of the tiles."""
+    machine = machine.at(workload.tile_length)
     shapes = Shapes(workload)
     costs = census(workload, shapes)
     graph = build_graph(workload, [cost.table for cost in costs], shapes)
@@ -250,16 +304,3 @@ def _memory(workload: Workload, costs: tuple[KindCost, ...]) -> tuple[int, str]:
             if promise > needed:
                 needed, largest = promise, str(workload.dataflow.writes(task)[0])
     return needed, largest
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: ``"3.2 s"``, ``"4 min 10 s"``, ``"2 h 05 min"``."""
-    if seconds < 1.0:
-        return f"{1000 * seconds:.3g} ms"
-    if seconds < 100.0:
-        return f"{seconds:.3g} s"
-    if seconds < 3600.0:
-        return f"{int(seconds // 60)} min {int(seconds % 60):02} s"
-    if seconds < 48 * 3600.0:
-        return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02} min"
-    return f"{seconds / 86400:.1f} days"

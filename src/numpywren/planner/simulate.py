@@ -11,7 +11,8 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +125,11 @@ class Simulation:
     def utilisation(self) -> float:
         """Share of the slots' time in which they computed."""
         return self.busy_seconds / self.core_seconds if self.core_seconds else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as plain data; what was noted over time as lists."""
+        found = {**asdict(self), "utilisation": self.utilisation, "dollars": self.bill.total}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
 
 def simulate(workload: Workload, machine: Machine, pool: Pool) -> Simulation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpywren.planner.costs import TaskOf, TileOf
@@ -260,7 +260,7 @@ class VirtualWorker:
         self._withdraw(kept)
         run.costs.done(held.name)
         del self.held[held.name]
-        self._enabled: Collection[str] = done.ready
+        self._enabled = done.ready
         if done.freed:
             freed = run.costs.freed(done.freed)
             self._memory.forget(freed)
