@@ -37,6 +37,8 @@ STOPPED_S = 5.0
 FAILING, DAMAGED = 0.05, 0.01
 #: Seconds that a request takes more while the store is slow: ten times what it takes else, or more.
 SLOW_S = 0.1
+#: Seconds for which a silent store is silent: longer than anybody waits for an answer.
+SILENT_S = 35.0
 #: Share of the calls to a plane that are repeated or come late.
 REPEATED = 0.05
 
@@ -123,7 +125,7 @@ def kill_workers(stage: Stage) -> None:
         while before is not None and (now := stage.status()) is not None and now.done <= before.done:
             if stage.over.wait(0.02):
                 return
-        if stage.over.wait(stage.dice.uniform(0.0, 0.5)):
+        if stage.over.wait(stage.dice.uniform(0.0, 0.3)):
             return
         if victims := workers_of(stage.url):
             kill(stage.dice.choice(victims))
@@ -233,6 +235,13 @@ def failing_store(stage: Stage) -> Iterator[None]:
     yield
 
 
+def silent_store(stage: Stage) -> None:
+    """Do not answer two reads for as long as clients wait."""
+    if stage.after(0.3):
+        silent = {"methods": ["GET"], "path": r"/c/\d|\.npy", "at_most": 2}
+        add(stage, [Fault(kind="delay", seconds=SILENT_S, **silent)])
+
+
 def slow_store(stage: Stage) -> None:
     """Slow the store tenfold for a third of the run."""
     if stage.place.tiles is not None and stage.after(0.3):
@@ -255,12 +264,14 @@ MEANWHILE = {
     "stop-a-worker": in_a_thread(stop_workers),
     "kill-redis": in_a_thread(kill_redis),
     "slow-store": in_a_thread(slow_store),
+    "silent-store": in_a_thread(silent_store),
 }
 #: Name: what is counted when it is done, by the stage or by a proxy. The client is killed by whoever started it.
 COUNTED = {
     "clocks": "clocks off",
     "late-calls": "late",
     "failing-store": "error",
+    "silent-store": "delay",
     "kill-workers": "killed",
     "kill-most": "killed",
     "stop-a-worker": "stopped",

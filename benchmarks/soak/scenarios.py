@@ -41,6 +41,7 @@ SCENARIOS = tuple(
         ("a failing store",             "redis-aof", "qr",       ("failing-store",)),
         ("a failing bucket, no server", "objects",   "cholesky", ("failing-store", "kill-workers")),
         ("a store that slows down",     "redis-aof", "cholesky", ("slow-store",)),
+        ("a store that is silent",      "redis-aof", "qr",       ("silent-store",)),
         ("late calls to Redis",         "redis-aof", "cholesky", ("late-calls",)),
         ("late calls to DynamoDB",      "dynamodb",  "small cholesky", ("late-calls",)),
         ("late calls to a bucket",      "objects",   "cholesky", ("late-calls",)),
@@ -58,7 +59,7 @@ def drawn(dice: random.Random) -> Scenario:
     plane, algorithm = dice.choice(PLANES), dice.choice(list(ALGORITHMS))
     possible = ["kill-workers", "kill-most", "stop-a-worker", "kill-client"]
     if plane != "sqlite":
-        possible += ["failing-store", "slow-store", "late-calls", "clocks"]
+        possible += ["failing-store", "slow-store", "silent-store", "late-calls", "clocks"]
     if plane.startswith("redis"):
         possible += ["kill-redis"]
     chosen = dice.sample(possible, dice.randint(1, min(4, len(possible))))
