@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -17,10 +18,14 @@ from numpywren.config import text_setting
 
 __all__ = ["ProcessBackend", "worker_environment"]
 
+logger = logging.getLogger(__name__)
+
 #: Seconds that workers get to hand back their leases before they are killed.
 GRACE_S = 10.0
 #: How much of what a failed worker wrote is told.
 TROUBLE_CHARACTERS = 2000
+#: Bytes of it that are passed on at once.
+PASSED_ON = 1 << 16
 #: Settings that no command line may show, and that reach children through the environment.
 SECRETS = ("redis.password",)
 
@@ -47,6 +52,7 @@ class ProcessBackend(Backend):
         refuse_what_cannot_travel(url, options)
         super().__init__(url, options, entry)
         self._alive: dict[subprocess.Popen[bytes], IO[bytes]] = {}
+        self._passed: dict[int, int] = {}  # bytes of what each process wrote that were passed on, by its id
         self._trouble: str | None = None
 
     def start(self, count: int) -> None:
@@ -57,6 +63,7 @@ class ProcessBackend(Backend):
                 self._command(), stdin=subprocess.DEVNULL, stderr=errors, env=worker_environment()
             )
             self._alive[process] = errors
+            self._passed[process.pid] = 0
 
     def succeed(self, count: int) -> int:
         """Start `count` processes in sessions of their own; a client that is there does not see them."""
@@ -73,13 +80,27 @@ class ProcessBackend(Backend):
 
     def alive(self) -> int:
         """How many have not ended."""
-        for process in [process for process in self._alive if process.poll() is not None]:
-            with self._alive.pop(process) as errors:
+        for process, errors in list(self._alive.items()):
+            ended = process.poll() is not None
+            self._pass_on(process, errors, ended)
+            if not ended:
+                continue
+            del self._alive[process], self._passed[process.pid]
+            with errors:
                 if process.returncode != 0:
                     errors.seek(0)
                     text = errors.read().decode(errors="replace").strip()
                     self._trouble = text[-TROUBLE_CHARACTERS:] or f"exit code {process.returncode}"
         return len(self._alive)
+
+    def _pass_on(self, process: subprocess.Popen[bytes], errors: IO[bytes], ended: bool) -> None:
+        """Log what a process wrote to its standard error, warnings as a rule, line by line as it comes."""
+        # pread, as the process writes where its file's position is, which a seek would move
+        text = os.pread(errors.fileno(), PASSED_ON, self._passed[process.pid])
+        whole = text if ended or len(text) == PASSED_ON else text[: text.rfind(b"\n") + 1]
+        self._passed[process.pid] += len(whole)
+        for line in whole.decode(errors="replace").splitlines():
+            logger.warning("worker %d: %s", process.pid, line)
 
     def wait(self, timeout_s: float) -> None:
         """Sleep until a process ends, or for `timeout_s`."""

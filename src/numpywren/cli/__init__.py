@@ -1,4 +1,4 @@
-"""The command line: ``numpywren demo | run | worker | scale | status | resume | cancel | gc``.
+"""The command line: ``numpywren run | status | resume | cancel | worker | scale | plan | metrics | gc …``.
 
 `main` is all that others need. Typer is imported when it is called, so that ``import numpywren`` stays quick.
 """

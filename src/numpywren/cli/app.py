@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 
 import numpywren
-from numpywren.cli import calibrate, demo, plan, report, runs, scale
+from numpywren.cli import calibrate, demo, metrics, plan, report, runs, scale, status
 from numpywren.cli.call import UsageError
+from numpywren.cli.logs import FLAGS, logging_to_stderr
 from numpywren.errors import NumpywrenError
 
 __all__ = ["app", "run_app"]
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (calibrate, demo, plan, report, runs, scale):
+for module in (calibrate, demo, metrics, plan, report, runs, scale, status):
     module.add_commands(app)
 
 
@@ -46,6 +47,9 @@ def common(
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Show where an error comes from; may stand anywhere.")
     ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Say more, -vv everything; may stand anywhere.")
+    ] = 0,
 ) -> None:
     """Take the options that stand before a command."""
 
@@ -54,9 +58,11 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the words name and return its exit status; see `numpywren.cli.main`."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = "--traceback" in words
-    words = [word for word in words if word != "--traceback"]
+    verbosity = sum(FLAGS.get(word, 0) for word in words)
+    words = [word for word in words if word != "--traceback" and word not in FLAGS]
     try:
-        app(args=words, prog_name="numpywren")
+        with logging_to_stderr(verbosity):
+            app(args=words, prog_name="numpywren")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except EXPECTED as error:

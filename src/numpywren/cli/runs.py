@@ -1,4 +1,4 @@
-"""Commands about runs: start one, look at it, carry on with it, stop it, clean up, or work for it."""
+"""Commands about runs: start one, carry on with it, stop it, clean up, or work for it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 import numpywren as nw
 from numpywren.cli.functions import function_call
 from numpywren.cli.interrupt import interruptible
-from numpywren.cli.show import describe, status_table
+from numpywren.cli.show import describe, described, to_json
 from numpywren.job import gc as collect
 from numpywren.job.workers import worker_options
 from numpywren.matrix import scratch_url
@@ -21,6 +20,7 @@ from numpywren.worker import main as worker_main
 __all__ = ["add_commands"]
 
 Url = Annotated[str, typer.Argument(help="The run's URL, as printed when it was started.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def add_commands(app: typer.Typer) -> None:
     # `run` reads the function's own options itself, and so its --help.
     extra = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
     app.command("run", context_settings=extra)(run)
-    for command in (worker, status, resume, cancel, gc):
+    for command in (worker, resume, cancel, gc):
         app.command()(command)
 
 
@@ -37,14 +37,15 @@ def run(
     function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
     out: Annotated[str | None, typer.Option(help="Where the result goes, as in L.zarr.")] = None,
     chunks: Annotated[int | None, typer.Option(help="Cut the arguments into tiles of this length.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Apply a function of numpywren.linalg to stored arrays: numpywren run cholesky A.zarr --out L.zarr.
 
     Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper.
     """
-    found = function_call(context, function, chunks, options="[--out URL] [--chunks N]")
+    found = function_call(context, function, chunks, options="[--out URL] [--chunks N] [--json]")
     if found is not None:
-        _follow(nw.submit(found.function, *found.arguments, out=out, **found.options))
+        _follow(nw.submit(found.function, *found.arguments, out=out, **found.options), as_json)
 
 
 def worker(
@@ -66,48 +67,46 @@ def worker(
     raise typer.Exit(worker_main(url, json.dumps(chosen)))
 
 
-def status(
-    url: Url,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
-) -> None:
-    """Say how far a run is; exits with 1 if it failed."""
-    now = nw.attach(url).status()
-    if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(now), default=dict))
-    else:
-        typer.echo(url)  # whole, on a line of its own, to be copied
-        Console().print(status_table(now))
-    if now.state == "failed":
-        raise typer.Exit(1)
-
-
-def resume(url: Url) -> None:
+def resume(url: Url, as_json: Json = False) -> None:
     """Carry on with a run that was interrupted; no tile that exists is computed again."""
     attached = nw.attach(url)
     attached.resume()
-    _follow(attached)
+    _follow(attached, as_json)
 
 
-def cancel(url: Url) -> None:
+def cancel(url: Url, as_json: Json = False) -> None:
     """Stop a run; what it computed stays, and resume carries on from there."""
-    nw.attach(url).cancel()
-    typer.echo(f"cancelled; carry on with: numpywren resume {url}")
+    attached = nw.attach(url)
+    attached.cancel()
+    state = attached.status().state  # a run that has ended stays as it is
+    if as_json:
+        typer.echo(to_json({"url": attached.url, "state": state}))
+    elif state == "cancelled":
+        typer.echo(f"cancelled; carry on with: numpywren resume {url}")
+    else:
+        typer.echo(f"the run is {state}; there is nothing to cancel")
 
 
 def gc(
     store: Annotated[str | None, typer.Argument(help="Where to clean; default: the configured store.")] = None,
     older_than: Annotated[float, typer.Option(help="Hours since anything in a run was written.")] = 24.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete runs and unsaved arrays that nobody came back for."""
-    removed = collect(scratch_url() if store is None else store, older_than * 3600.0, dry_run=dry_run)
+    place = scratch_url() if store is None else store
+    removed = collect(place, older_than * 3600.0, dry_run=dry_run)
+    if as_json:
+        each_one = [dataclasses.asdict(each) for each in removed]
+        typer.echo(to_json({"store": place, "dry_run": dry_run, "removed": each_one}))
+        return
     for each in removed:
         typer.echo(f"{each.url}  {each.nbytes / 1e6:.1f} MB, {each.age_s / 3600.0:.1f} h old")
     total = sum(each.nbytes for each in removed)
     typer.echo(f"{len(removed)} {'would be ' if dry_run else ''}removed, {total / 1e6:.1f} MB")
 
 
-def _follow(followed: nw.Run) -> None:
+def _follow(followed: nw.Run, as_json: bool) -> None:
     """Wait for a run with a progress bar and print its result; Ctrl-C leaves it where it can be carried on."""
     typer.echo(f"run {followed.url}", err=True)
     with interruptible():
@@ -117,5 +116,8 @@ def _follow(followed: nw.Run) -> None:
             followed.pause()
             interrupt.add_note(f"carry on with: numpywren resume {followed.url}")
             raise
+    if as_json:
+        typer.echo(to_json({"url": followed.url, "result": described(followed.result())}))
+        return
     for line in describe(followed.result()):
         typer.echo(line)

@@ -8,6 +8,7 @@ import typer
 
 import numpywren as nw
 from numpywren.cli.interrupt import interruptible
+from numpywren.cli.show import status_fields, to_json
 from numpywren.errors import ControlPlaneLostError
 
 __all__ = ["add_commands"]
@@ -26,6 +27,7 @@ def scale(
     factor: Annotated[float | None, typer.Option(help="Slots for each task that can be computed.")] = None,
     budget: Annotated[float | None, typer.Option(help="Worker-seconds to spend at most, from now on.")] = None,
     module: Annotated[list[str] | None, typer.Option(help="A module to load kernels from; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the last status as one JSON object.")] = False,
 ) -> None:
     """Start workers for a run as there is work for them, until it ends.
 
@@ -43,14 +45,17 @@ def scale(
     }
     with nw.config.set({key: value for key, value in given.items() if value is not None}), interruptible():
         run = nw.attach(url)
-        state = run.status().state
-        if state != "running":
+        status = run.status()
+        if (state := status.state) != "running":
+            if as_json:
+                typer.echo(to_json(status_fields(run.url, status)))
             typer.echo(f"the run is {state}; there is nothing to start workers for", err=True)
             raise typer.Exit(0 if state == "done" else 1)
         try:
             run.start()
             status = run.wait()
-            typer.echo(f"the run is {status.state}: {status.done} of {status.total} tasks")
+            text = f"the run is {status.state}: {status.done} of {status.total} tasks"
+            typer.echo(to_json(status_fields(run.url, status)) if as_json else text)
         except ControlPlaneLostError:
             # a client that waits for a result forgets the control plane as soon as it has it
             run.pause()

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from numpywren.control import Status
+import numpywren as nw
+from numpywren.control import Failure, Status
 
-__all__ = ["describe", "status_table"]
+__all__ = [
+    "describe",
+    "described",
+    "failure_text",
+    "printable",
+    "status_fields",
+    "status_table",
+    "to_json",
+]
+
+
+def printable(text: str) -> str:
+    """What a terminal may be shown of text that comes from elsewhere: nothing that it would act upon."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
 
 
 def status_table(now: Status) -> Table:
@@ -29,11 +47,20 @@ def status_table(now: Status) -> Table:
         "repeated": str(now.repeated),
     }
     if now.failure is not None:
-        rows["failure"] = f"{now.failure.error}: {now.failure.message}"
+        rows["failure"] = failure_text(now.failure)
     for what, value in rows.items():
-        # what a worker or plane says is text: no markup, and nothing that a terminal acts upon
-        table.add_row(what, Text("".join(letter for letter in value if letter.isprintable() or letter == "\n")))
+        table.add_row(what, Text(printable(value)))  # text: no markup
     return table
+
+
+def failure_text(failure: Failure) -> str:
+    """Why a run stopped."""
+    return f"{failure.error}: {failure.message}"
+
+
+def status_fields(url: str, now: Status) -> dict[str, Any]:
+    """A status as scripts get it: the run's URL, then the fields of `Status`."""
+    return {"url": url, **dataclasses.asdict(now)}
 
 
 def describe(result: Any) -> Iterator[str]:
@@ -44,3 +71,39 @@ def describe(result: Any) -> Iterator[str]:
         return
     for field in fields:
         yield f"{field}: {getattr(result, field)}"
+
+
+def described(result: Any) -> Any:
+    """What a run returned, as scripts get it.
+
+    An array by where it is and what it is like, numbers and small arrays by their values, a NamedTuple by its fields.
+    """
+    if isinstance(result, nw.Array):
+        return {
+            "url": result.url,
+            "shape": list(result.shape),
+            "chunks": list(result.chunks),
+            "dtype": str(result.dtype),
+            "transposed": result.transposed,  # what lies at the URL is the transpose of it
+            "conjugated": result.conjugated,
+        }
+    fields = getattr(result, "_fields", None)
+    if fields is not None:
+        return {field: described(getattr(result, field)) for field in fields}
+    return _number(np.asarray(result).tolist())
+
+
+def _number(value: Any) -> Any:
+    """A number, or lists of them, in what JSON has: no complex numbers, infinities or NaNs."""
+    if isinstance(value, list):
+        return [_number(each) for each in value]
+    if isinstance(value, complex):
+        return {"real": _number(value.real), "imag": _number(value.imag)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def to_json(fields: dict[str, Any]) -> str:
+    """One line."""
+    return json.dumps(fields, default=dict, allow_nan=False)
