@@ -55,7 +55,7 @@ def tried(world):
 
     def check(text, number):
         place = found[number]
-        others = [folder / "victims", folder / "input", *(path for path in found if path != place)]
+        others = [folder / "victims", folder / "input", *(path / "out" for path in found if path != place)]
         others += [folder / "outside"] * (number != 0)
         before = [snapshot(path) for path in others]
         shutil.copytree(place, kept)

@@ -1,5 +1,6 @@
 """Real runs beside what their records must never lead to, and ways to change them."""
 
+import copy
 import json
 import os
 import resource
@@ -71,6 +72,8 @@ def runs(folder, place):
 
 def _places(data, here=()):
     yield here
+    if len(here) > 40:
+        return
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in items:
         yield from _places(value, (*here, key))
@@ -109,7 +112,7 @@ def changed(draw, texts, folder):
         around, key = _at(data, place[:-1]), place[-1]
         how = draw(st.sampled_from(["put", "put", "put", "remove", "copy", "grow"]))
         if how == "put":
-            around[key] = draw(st.sampled_from(pool))
+            around[key] = copy.deepcopy(draw(st.sampled_from(pool)))
         elif how == "remove":
             del around[key]
         elif how == "copy":

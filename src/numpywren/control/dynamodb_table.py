@@ -21,6 +21,7 @@ from numpywren.control.dynamodb_url import Address
 from numpywren.control.objects_clock import ServerClock
 from numpywren.control.plane import lost
 from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.matrix.store_errors import keep_botocore_quiet
 
 __all__ = ["Refused", "Table", "pause"]
 
@@ -341,6 +342,7 @@ class Table:
         from botocore.config import Config
         from botocore.session import Session
 
+        keep_botocore_quiet()
         session = Session()
         session.register_component("data_loader", _loader())
         config = Config(

@@ -6,9 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from numpywren.control import TaskState
+from numpywren.errors import RunFailedError
 from numpywren.lambdapack import Dataflow, Task, Tile
 
 __all__ = ["Remainder", "remainder", "roots"]
+
+#: Tasks that may be left to do: what is known of them takes some gigabytes.
+MOST_TASKS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,15 @@ def remainder(dataflow: Dataflow, existing: Collection[Tile]) -> Remainder:
 def _tasks_left(dataflow: Dataflow, existing: Collection[Tile], temporary: Collection[str]) -> dict[Task, None]:
     """Tasks whose tiles are missing and needed, from the missing outputs back."""
     left: dict[Task, None] = {}
-    stack = [
-        task
-        for task in dataflow.tasks()
-        if any(tile.matrix not in temporary and tile not in existing for tile in dataflow.writes(task))
-    ]
+    stack: list[Task] = []
+    for task in dataflow.tasks():
+        if any(tile.matrix not in temporary and tile not in existing for tile in dataflow.writes(task)):
+            stack.append(task)
+            if len(stack) > MOST_TASKS:
+                raise RunFailedError(
+                    f"more than {MOST_TASKS} tasks of {dataflow.program.name} are left, which would not fit in memory: "
+                    "start it anew with larger tiles"
+                )
     while stack:
         task = stack.pop()
         if task in left:

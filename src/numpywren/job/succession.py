@@ -59,7 +59,7 @@ def work_to_do(status: Status, dataflow: Dataflow) -> Work:
         ready=status.ready,
         running=status.running,
         waiting=status.waiting,
-        made=made_ready(dataflow, [task for task in next_to_end if task.kind < len(dataflow.program.kinds)]),
+        made=made_ready(dataflow, [task for task in next_to_end if dataflow.has(task)]),
     )
 
 

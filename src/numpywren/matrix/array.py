@@ -415,7 +415,7 @@ class Array(Arithmetic, Standard):
                 transposed=bool(data["transposed"]),
                 conjugated=bool(data["conjugated"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ValueError(f"these data describe no array ({error!r}): {str(data)[:200]}") from error
 
     # -- inside -----------------------------------------------------------------------------------------------------

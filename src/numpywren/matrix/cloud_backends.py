@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from numpywren.config import setting
-from numpywren.matrix.store_errors import scrubbed
+from numpywren.matrix.store_errors import keep_botocore_quiet, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +157,7 @@ def _profile() -> tuple[Any, str | None]:
     except ImportError:
         raise ValueError("AWS_PROFILE names a profile, which is read with boto3: pip install 'numpywren[s3]'") from None
     try:
+        keep_botocore_quiet()
         session = boto3.Session()
         if session.get_credentials() is None:
             return None, session.region_name

@@ -116,7 +116,7 @@ class Binding:
                 None if array is None else Array.from_json(array, modules),
                 bool(data["column"]),
             )
-        except (KeyError, TypeError) as error:
+        except (LookupError, TypeError, ArithmeticError, RecursionError) as error:
             raise ValueError(f"these data bind no matrix ({error!r}): {str(data)[:200]}") from error
 
 

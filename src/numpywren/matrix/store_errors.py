@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from obstore.exceptions import NotSupportedError, PermissionDeniedError, Unauthe
 
 from numpywren.errors import StoreError, TileMissingError
 
-__all__ = ["MISSING", "is_missing", "is_transient", "scrubbed", "store_error"]
+__all__ = ["MISSING", "is_missing", "is_transient", "keep_botocore_quiet", "scrubbed", "store_error"]
 
 #: What obstore and the file system raise where there is nothing.
 MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -119,6 +120,13 @@ def scrubbed(text: str) -> str:
         if len(value) >= 8:
             text = text.replace(value, "[hidden]")
     return _SECRETS.sub("[hidden]", text)
+
+
+def keep_botocore_quiet() -> None:
+    """Have botocore not log what it sends and gets, unless somebody asked for just that: there are tokens in it."""
+    log = logging.getLogger("botocore")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)
 
 
 def is_missing(error: BaseException) -> bool:
