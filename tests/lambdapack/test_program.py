@@ -142,6 +142,40 @@ def test_two_calls_of_one_program_have_two_sets_of_temporaries():
     assert all(loop.variable != "i" for kind in program.kinds for loop in kind.loops)
 
 
+@pytest.mark.parametrize("call", ["scaled(A, X, ...)", "scaled(A, X, depth=depth, alpha=alpha)"])
+def test_dots_hand_on_what_has_the_same_name(call):
+    inner = parse_text(
+        """
+        @program(A="n n", X="n n")
+        def scaled(A: Input, X: Output, alpha: Scalar, depth: Size = 3):
+            for i in range(n):
+                for j in range(n):
+                    X[i, j] = gather([alpha * A[i, j]], weight=depth)
+        """
+    )
+    outer = parse_text(
+        f"""
+        @program(A="n n", X="n n")
+        def outer(A: Input, X: Output, alpha: Scalar, depth: Size):
+            {call}
+        """,
+        {"scaled": inner},
+    )
+    assert str(outer).splitlines()[-1].strip() == "X[i, j] = gather([alpha * A[i, j]], weight=depth)"
+
+
+def test_dots_give_way_to_what_is_given():
+    outer = parse_text(
+        """
+        @program(A="n n", X="n n")
+        def outer(A: Input, X: Output, depth: Size):
+            cholesky(A, X, ..., depth=2)
+        """,
+        {"cholesky": cholesky},
+    )
+    assert outer.count({"n": 5, "depth": 1}) == cholesky.count({"n": 5, "depth": 2})
+
+
 def test_a_stage_can_be_an_argument():
     program = parse_text(
         """

@@ -96,7 +96,7 @@ def dsgesv(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, fan: Si
             G[i, j] = unless(A[i, j], C[steps], empty="all")
         for j in range(r):
             H[i, j] = unless(B[i, j], C[steps], empty="all")
-    gesv(G, H, Z, depth=depth, fan=fan)
+    gesv(G, H, Z, ...)
     for i in range(n):
         for j in range(r):
             X[i, j] = replaced(V[steps, i, j], Z[i, j])

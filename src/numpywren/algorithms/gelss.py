@@ -41,7 +41,7 @@ def geqrf_svd(
                     F[i, j] = R[i, j]
                 else:
                     F[i, j] = zeros(R[i, i], R[j, j])
-        gesvd(F, P, S, W, panels=panels, width=width, tile=tile, groups=groups, group=group, direct=1)
+        gesvd(F, P, S, W, ..., direct=1)
 
 
 @program(A="m n", B="m r", X="n r", E="r one", L="one one", N="one one", S="n one")
@@ -88,22 +88,7 @@ def gelss(
     Y = temporary("m r")
     Z = temporary("n r")
     if m >= n and one > 0:
-        geqrf_svd(
-            A,
-            V,
-            T,
-            U,
-            K,
-            P,
-            S,
-            W,
-            fan=fan,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-        )
+        geqrf_svd(A, V, T, U, K, P, S, W, ...)
         ormqr_adjoint(V, T, U, K, B, Y, fan=fan, depth=1)
         for j in range(r):
             for k in range(n):
@@ -155,22 +140,7 @@ def gelss_adjoint(
     Y = temporary("n r")
     Z = temporary("n r")
     if m >= n and one > 0:
-        geqrf_svd(
-            A,
-            V,
-            T,
-            U,
-            K,
-            P,
-            S,
-            W,
-            fan=fan,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-        )
+        geqrf_svd(A, V, T, U, K, P, S, W, ...)
         for j in range(r):
             for k in range(n):
                 Z[k, j] = rows_divided(sum(W[i, k].H @ B[i, j] for i in range(n)), S[k, 0], S[0, 0], rtol=rtol)

@@ -33,7 +33,7 @@ def sysv(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, fan: Size
         for j in range(i):
             G[i, j] = A[i, j]
             G[j, i] = A[i, j].T
-    gesv(G, B, X, depth=depth, fan=fan)
+    gesv(G, B, X, ...)
 
 
 @program(A="n n", B="n r", X="n r")
@@ -45,4 +45,4 @@ def hesv(A: Input, B: Input, X: Output, n: Size, r: Size, depth: Size, fan: Size
         for j in range(i):
             G[i, j] = A[i, j]
             G[j, i] = A[i, j].H
-    gesv(G, B, X, depth=depth, fan=fan)
+    gesv(G, B, X, ...)

@@ -72,7 +72,7 @@ def gesvd(
         if min(m, n, k, one) > 0:
             U[0, 0], S[0, 0], V[0, 0] = gesdd(A[0, 0], full=full)
     elif min(m, n, one) > 0:
-        ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
+        ge2gb(A, V1, T1, R, U1, Z1, L, ...)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
             [L[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],
@@ -147,7 +147,7 @@ def gesvd_values(
         if min(m, n, one) > 0:
             S[0, 0] = gesdd_values(A[0, 0])
     elif min(m, n, one) > 0:
-        ge2gb(A, V1, T1, R, U1, Z1, L, panels=panels, width=width)
+        ge2gb(A, V1, T1, R, U1, Z1, L, ...)
         B[0] = gbpack(
             [R[p, q] for p in range(min(m, n)) for q in range(panels)],
             [L[p, q] for p in range(min(m, n)) for q in range(panels) if p + (q + 1) // panels < n],

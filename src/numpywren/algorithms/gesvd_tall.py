@@ -50,24 +50,13 @@ def gesvd_tall(
     B = temporary("n n")
     U1 = temporary("n n")
     if m >= n and one > 0:
-        geqrf(A, Q, T, W, K, R, fan=fan, depth=depth)
+        geqrf(A, Q, T, W, K, R, ...)
         for j in range(n):
             for i in range(n):
                 # below its diagonal tiles R is not written
                 B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
-        gesvd(
-            B,
-            U1,
-            S,
-            V,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            direct=direct,
-        )
-        ormqr(Q, T, W, K, U1, U, fan=fan, depth=depth, height=n)
+        gesvd(B, U1, S, V, ...)
+        ormqr(Q, T, W, K, U1, U, ..., height=n)
 
 
 @program(A="m n", S="n one")
@@ -90,17 +79,8 @@ def gesvd_values_tall(
     R = temporary("n n")
     B = temporary("n n")
     if m >= n and one > 0:
-        geqrf_r(A, R, fan=fan, depth=depth)
+        geqrf_r(A, R, ...)
         for j in range(n):
             for i in range(n):
                 B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
-        gesvd_values(
-            B,
-            S,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            direct=direct,
-        )
+        gesvd_values(B, S, ...)

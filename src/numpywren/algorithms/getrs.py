@@ -22,7 +22,7 @@ def getrs(F: Input, Q: Input, B: Input, X: Output, n: Size, r: Size, depth: Size
     """L U X = P B, L and U packed in F; row i of P B is row Q(i) of B."""
     Y = temporary("n r")
     Z = temporary("n r")
-    permute_rows(B, Q, Y, height=height, rows=rows)
+    permute_rows(B, Q, Y, ...)
     trsm_lower(F, Y, Z, depth=depth, unit=1)
     trsm_upper(F, Z, X, depth=depth)
 
@@ -36,4 +36,4 @@ def getrs_transposed(
     Z = temporary("n r")
     trsm_lower(F, B, Y, depth=depth)
     trsm_upper(F, Y, Z, depth=depth, unit=1)
-    permute_rows(Z, Q, X, height=height, rows=rows)
+    permute_rows(Z, Q, X, ...)

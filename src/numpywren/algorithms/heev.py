@@ -59,7 +59,7 @@ def heev_values(
     V2 = temporary("*")
     H2 = temporary("*")
     E = temporary("*")
-    he2hb(A, B, V, T, ratio=ratio, panels=panels, band=band)
+    he2hb(A, B, V, T, ...)
     if n > 0:
         C[0] = hbpack([B[q] for q in range(min(panels, n * ratio))], band=band)
         for g in range(groups):
@@ -124,7 +124,7 @@ def heev(
     H = temporary("*")
     Z = temporary("* *")
     R = temporary("* *")
-    he2hb(A, B, V, T, ratio=ratio, panels=panels, band=band)
+    he2hb(A, B, V, T, ...)
     if n > 0:
         C[0] = hbpack([B[q] for q in range(min(panels, n * ratio))], band=band)
         for g in range(groups):
@@ -139,7 +139,7 @@ def heev(
                 start=r * order // 2**levels,
                 stop=(r + 1) * order // 2**levels,
             )
-        stedc(H, W, Z, k=k, one=one, levels=levels, order=order, first=first, count=count, width=width)
+        stedc(H, W, Z, ...)
         for j in range(k):
             # R(:,j) <- Q2(groups-1-s) R(:,j), the last group first
             for s in range(0, groups, held):

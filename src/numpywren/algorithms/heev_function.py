@@ -79,26 +79,6 @@ def heev_function(
     """The square root (`root` 1) or the exponential (2) of a Hermitian matrix: `heev`, and F Fᴴ with its vectors."""
     W = temporary("* *")
     U = temporary("* *")
-    heev(
-        A,
-        W,
-        U,
-        k=strips,
-        m=m,
-        one=1,
-        ratio=ratio,
-        panels=panels,
-        band=band,
-        groups=groups,
-        group=group,
-        levels=levels,
-        first=0,
-        count=count,
-        width=width,
-        height=height,
-        held=held,
-        depth=depth,
-        order=order,
-    )
+    heev(A, W, U, ..., k=strips, one=1, first=0)
     if n > 0:
         spectral_function(W, U, X, k=strips, one=1, root=root)

@@ -33,7 +33,7 @@ def lu_factor(
     R = temporary("* *")
     Z = temporary("*")
     getrf(A, L, F, P, fan=fan)
-    getrf_order(P, R, Z, m=m, n=n, height=height, rows=rows)
+    getrf_order(P, R, Z, ...)
     for c in range(min(m, n)):
         for i in range(c + 1, m):
             # row Z of A, wherever it was when L(:,c) was computed
@@ -52,7 +52,7 @@ def lu_factors(
     F = temporary("m n")
     P = temporary("*")
     getrf(A, G, F, P, fan=fan)
-    getrf_order(P, R, Z, m=m, n=n, height=height, rows=rows)
+    getrf_order(P, R, Z, ...)
     for c in range(min(m, n, k)):
         L[c, c] = lower_factor(F[c, c])
         for i in range(c + 1, m):
@@ -69,7 +69,7 @@ def lu(
     """A = P L U, with P a matrix."""
     R = temporary("* *")
     Z = temporary("*")
-    lu_factors(A, L, U, Z, R, fan=fan, height=height, rows=rows)
+    lu_factors(A, L, U, Z, R, ...)
     for i in range(m):
         for j in range(m):
             P[i, j] = permutation(R[0, i], Z[j])
@@ -82,7 +82,7 @@ def lu_indices(
     """A = (L U)[v], with v the row of L U that each row of A is."""
     R = temporary("* *")
     Z = temporary("*")
-    lu_factors(A, L, U, Z, R, fan=fan, height=height, rows=rows)
+    lu_factors(A, L, U, Z, R, ...)
     for i in range(m):
         for o in range(one):
             V[i, o] = sum(gather(R[0, j], Z[j], R[0, i]) for j in range(m))
@@ -97,7 +97,7 @@ def lu_permuted(A: Input, L: Output, U: Output, m: Size, n: Size, k: Size, fan: 
     R = temporary("* *")
     Z = temporary("*")
     getrf(A, G, F, P, fan=fan)
-    getrf_order(P, R, Z, m=m, n=n, height=height, rows=rows)
+    getrf_order(P, R, Z, ...)
     for c in range(min(m, n, k)):
         for i in range(m):
             # rows i of A, wherever they were after step c; those that had gone up before have zeros

@@ -56,8 +56,8 @@ def matrix_power(A: Input, X: Output, n: Size, bits: Size, exponent: Size) -> No
 def inverse_power(A: Input, B: Input, X: Output, n: Size, depth: Size, fan: Size, bits: Size, exponent: Size) -> None:
     """X = A⁻¹ to the power of `exponent`, with A⁻¹ the solution of A Y = B, B the identity."""
     Y = temporary("n n")
-    gesv(A, B, Y, depth=depth, fan=fan)
-    matrix_power(Y, X, bits=bits, exponent=exponent)
+    gesv(A, B, Y, ...)
+    matrix_power(Y, X, ...)
 
 
 @program(A="n n", X="n n")

@@ -287,6 +287,6 @@ def ormqr(
 ) -> None:
     """X = Q [C; 0], with C(i,j) taken for zero where i >= j + height."""
     if fan >= m:
-        ormqr_panels(V, T, C, X, depth=depth, height=height)
+        ormqr_panels(V, T, C, X, ...)
     else:
-        ormqr_tree(V, T, U, K, C, X, fan=fan, height=height)
+        ormqr_tree(V, T, U, K, C, X, ...)

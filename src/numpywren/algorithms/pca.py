@@ -82,26 +82,9 @@ def pca_rows(
     """
     M = temporary("*")
     V = temporary("*")
-    feature_means(A, M, X, V, centred=centred, fan=fan, code=code)
+    feature_means(A, M, X, V, ...)
     if min(m, n) > 0:
-        subspace_rows(
-            A,
-            M,
-            U,
-            S,
-            Vh,
-            centred=centred,
-            iterations=iterations,
-            lanes=lanes,
-            group=group,
-            fan=fan,
-            width=width,
-            rank=rank,
-            length=length,
-            chunk=chunk,
-            seed=seed,
-            code=code,
-        )
+        subspace_rows(A, M, U, S, Vh, ...)
         for c in range(min(r, 1)):
             if centred == 1:
                 E[c], R[c] = explained(S[c], [V[t] for t in range(n)], count=observations)
@@ -140,24 +123,9 @@ def pca_tiles(
     """
     M = temporary("*")
     V = temporary("*")
-    feature_means(A, M, X, V, centred=centred, fan=fan, code=code)
+    feature_means(A, M, X, V, ...)
     if min(m, n) > 0:
-        subspace_tiles(
-            A,
-            M,
-            U,
-            S,
-            Vh,
-            centred=centred,
-            iterations=iterations,
-            fan=fan,
-            width=width,
-            rank=rank,
-            length=length,
-            chunk=chunk,
-            seed=seed,
-            code=code,
-        )
+        subspace_tiles(A, M, U, S, Vh, ...)
         for c in range(min(r, 1)):
             if centred == 1:
                 E[c], R[c] = explained(S[c], [V[t] for t in range(n)], count=observations)

@@ -32,35 +32,9 @@ def polar_factors(
     """A = U diag(S) Vᴴ and W = U Vᴴ for m ≥ n; `tall` is 1 where a QR factorization comes first."""
     if m >= n:
         if tall == 1:
-            gesvd_tall(
-                A,
-                U,
-                S,
-                V,
-                one=1,
-                fan=fan,
-                depth=depth,
-                panels=panels,
-                width=width,
-                tile=tile,
-                groups=groups,
-                group=group,
-                direct=direct,
-            )
+            gesvd_tall(A, U, S, V, ..., one=1)
         else:
-            gesvd(
-                A,
-                U,
-                S,
-                V,
-                one=1,
-                panels=panels,
-                width=width,
-                tile=tile,
-                groups=groups,
-                group=group,
-                direct=direct,
-            )
+            gesvd(A, U, S, V, ..., one=1)
         for i in range(m):
             for j in range(n):
                 W[i, j] = sum(U[i, k] @ V[j, k].H for k in range(n))
@@ -96,22 +70,7 @@ def polar_right(
     V = temporary("n n")
     S = temporary("* *")
     G = temporary("n n")
-    polar_factors(
-        A,
-        U,
-        V,
-        S,
-        W,
-        tall=tall,
-        fan=fan,
-        depth=depth,
-        panels=panels,
-        width=width,
-        tile=tile,
-        groups=groups,
-        group=group,
-        direct=direct,
-    )
+    polar_factors(A, U, V, S, W, ...)
     if m >= n:
         for i in range(n):
             for k in range(n):
@@ -144,22 +103,7 @@ def polar_left(
     V = temporary("n n")
     S = temporary("* *")
     G = temporary("m n")
-    polar_factors(
-        A,
-        U,
-        V,
-        S,
-        W,
-        tall=tall,
-        fan=fan,
-        depth=depth,
-        panels=panels,
-        width=width,
-        tile=tile,
-        groups=groups,
-        group=group,
-        direct=direct,
-    )
+    polar_factors(A, U, V, S, W, ...)
     if m >= n > 0:
         for i in range(m):
             for k in range(n):

@@ -15,8 +15,8 @@ def qr(A: Input, E: Input, Q: Output, R: Output, m: Size, n: Size, d: Size, fan:
     T = temporary("* * *")
     U = temporary("* * *")
     K = temporary("* * *")
-    geqrf(A, V, T, U, K, R, fan=fan, depth=depth)
-    ormqr(V, T, U, K, E, Q, d=min(m, n, d), fan=fan, depth=depth, height=1)
+    geqrf(A, V, T, U, K, R, ...)
+    ormqr(V, T, U, K, E, Q, ..., d=min(m, n, d), height=1)
 
 
 @program(A="m n", E="m m", Q="m m", R="m n")
@@ -30,8 +30,8 @@ def qr_complete(A: Input, E: Input, Q: Output, R: Output, m: Size, n: Size, d: S
     U = temporary("* * *")
     K = temporary("* * *")
     S = temporary("* *")
-    geqrf(A, V, T, U, K, S, d=d, fan=fan, depth=depth)
-    ormqr(V, T, U, K, E, Q, d=min(m, n, d), fan=fan, depth=depth, height=1)
+    geqrf(A, V, T, U, K, S, ...)
+    ormqr(V, T, U, K, E, Q, ..., d=min(m, n, d), height=1)
     for k in range(min(m, n, d)):
         for j in range(k, n):
             R[k, j] = fitted(S[k, j], A[k, j])

@@ -44,29 +44,9 @@ def singular_values(
 ) -> None:
     """Singular values of A for m ≥ n."""
     if tall == 1:
-        gesvd_values_tall(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            direct=1,
-        )
+        gesvd_values_tall(A, S, ..., direct=1)
     else:
-        gesvd_values(
-            A,
-            S,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            direct=1,
-        )
+        gesvd_values(A, S, ..., direct=1)
 
 
 @program(A="m n", N="one one")
@@ -88,18 +68,7 @@ def norm_two(
     """Largest singular value of A for m ≥ n."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = largest([S[k, 0] for k in range(n)])
 
 
@@ -122,18 +91,7 @@ def norm_minus_two(
     """Smallest singular value of A for m ≥ n."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = smallest([S[k, 0] for k in range(n)])
 
 
@@ -156,18 +114,7 @@ def norm_nuclear(
     """Sum of the singular values of A for m ≥ n."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = nuclear([S[k, 0] for k in range(n)])
 
 
@@ -190,18 +137,7 @@ def cond_two(
     """Ratio of the largest singular value of A to the smallest, for m ≥ n."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = ratio([S[k, 0] for k in range(n)])
 
 
@@ -224,18 +160,7 @@ def cond_minus_two(
     """Ratio of the smallest singular value of A to the largest, for m ≥ n."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = ratio([S[k, 0] for k in range(n)], inverse=1)
 
 
@@ -259,18 +184,7 @@ def rank(
     """How many singular values of A, for m ≥ n, are larger than `rtol` times the largest."""
     S = temporary("n one")
     if m >= n and n > 0 and one > 0:
-        singular_values(
-            A,
-            S,
-            fan=fan,
-            depth=depth,
-            panels=panels,
-            width=width,
-            tile=tile,
-            groups=groups,
-            group=group,
-            tall=tall,
-        )
+        singular_values(A, S, ...)
         N[0, 0] = rank_kernel([S[k, 0] for k in range(n)], rtol=rtol)
 
 
@@ -297,35 +211,9 @@ def pinv(
     W = temporary("n n")
     if m >= n:
         if tall == 1:
-            gesvd_tall(
-                A,
-                U,
-                S,
-                V,
-                one=1,
-                fan=fan,
-                depth=depth,
-                panels=panels,
-                width=width,
-                tile=tile,
-                groups=groups,
-                group=group,
-                direct=1,
-            )
+            gesvd_tall(A, U, S, V, ..., one=1, direct=1)
         else:
-            gesvd(
-                A,
-                U,
-                S,
-                V,
-                one=1,
-                panels=panels,
-                width=width,
-                tile=tile,
-                groups=groups,
-                group=group,
-                direct=1,
-            )
+            gesvd(A, U, S, V, ..., one=1, direct=1)
         for i in range(n):
             for k in range(n):
                 W[i, k] = columns_divided(V[i, k], S[k, 0], S[0, 0], rtol=rtol)
@@ -339,7 +227,7 @@ def cond_one(A: Input, E: Input, N: Output, n: Size, one: Size, depth: Size, fan
     X = temporary("n n")
     P = temporary("one one")
     Q = temporary("one one")
-    gesv(A, E, X, depth=depth, fan=fan)
+    gesv(A, E, X, ...)
     norm_one(A, P)
     norm_one(X, Q)
     if n > 0:
@@ -353,7 +241,7 @@ def cond_minus_one(A: Input, E: Input, N: Output, n: Size, one: Size, depth: Siz
     X = temporary("n n")
     P = temporary("one one")
     Q = temporary("one one")
-    gesv(A, E, X, depth=depth, fan=fan)
+    gesv(A, E, X, ...)
     norm_minus_one(A, P)
     norm_minus_one(X, Q)
     if n > 0:
@@ -367,7 +255,7 @@ def cond_fro(A: Input, E: Input, N: Output, n: Size, one: Size, depth: Size, fan
     X = temporary("n n")
     P = temporary("one one")
     Q = temporary("one one")
-    gesv(A, E, X, depth=depth, fan=fan)
+    gesv(A, E, X, ...)
     norm_fro(A, P)
     norm_fro(X, Q)
     if n > 0:

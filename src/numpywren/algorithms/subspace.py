@@ -221,24 +221,7 @@ def gesvd_rows(
 ) -> None:
     """The leading singular values and vectors of A by `subspace_rows`."""
     M = temporary("*")
-    subspace_rows(
-        A,
-        M,
-        U,
-        S,
-        Vh,
-        centred=0,
-        iterations=iterations,
-        lanes=lanes,
-        group=group,
-        fan=fan,
-        width=width,
-        rank=rank,
-        length=length,
-        chunk=chunk,
-        seed=seed,
-        code=code,
-    )
+    subspace_rows(A, M, U, S, Vh, ..., centred=0)
 
 
 @program(A="m n", U="m r", S="r", Vh="r n")
@@ -261,19 +244,4 @@ def gesvd_tiles(
 ) -> None:
     """The leading singular values and vectors of A by `subspace_tiles`."""
     M = temporary("*")
-    subspace_tiles(
-        A,
-        M,
-        U,
-        S,
-        Vh,
-        centred=0,
-        iterations=iterations,
-        fan=fan,
-        width=width,
-        rank=rank,
-        length=length,
-        chunk=chunk,
-        seed=seed,
-        code=code,
-    )
+    subspace_tiles(A, M, U, S, Vh, ..., centred=0)

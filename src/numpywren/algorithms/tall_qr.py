@@ -48,6 +48,6 @@ def tall_qr(A: Input, Q: Output, R: Output, count: Size, fan: Size) -> None:
     for i in range(count):
         # A[i] = L[i] T[i]
         L[i], T[i] = stacked_qr([A[i]])
-    joined_qr(T, C, D, R, count=count, fan=fan)
+    joined_qr(T, C, D, R, ...)
     for i in range(count):
         Q[i] = L[i] @ (C[i] @ D[i // fan])

@@ -283,10 +283,11 @@ class Parser:
         shown = ast.unparse(node.func)
         if not isinstance(callee, Program):
             raise scope.fail(node, f"{shown!r} is no program, and what it gives goes nowhere", "assign it to a tile")
-        given = self.arguments(node, callee)
+        given, rest = self.arguments(node, callee)
         views: dict[str, View] = {}
         sizes: dict[str, Index] = {}
         scalars: dict[str, Scalar] = {}
+        remedy = "give it by name, as in {}=1"
         roles = {matrix.name: matrix for matrix in callee.matrices}
         for name in callee.parameters:
             if name in roles:
@@ -300,27 +301,35 @@ class Parser:
                         given[name], f"size {name!r} of {shown!r} follows from its matrices", "leave it out"
                     )
             elif name in callee.scalars:
+                if name not in given and rest and name in scope.scalars:
+                    given[name] = ast.copy_location(ast.Name(name), node)
                 if name not in given:
-                    raise scope.fail(node, f"program {shown!r} needs a value for scalar {name!r}", f"write {name}=...")
+                    raise scope.fail(node, f"program {shown!r} needs a value for scalar {name!r}", remedy.format(name))
                 scalars[name] = scalar(scope, given[name])
             elif name in given:
                 sizes[name] = index(scope, given[name])
+            elif rest and name in scope.sizes:
+                sizes[name] = Name(name)
             elif name in callee.defaults:
                 sizes[name] = Int(callee.defaults[name])
             else:
-                raise scope.fail(node, f"program {shown!r} needs a value for size {name!r}", f"write {name}=...")
+                raise scope.fail(node, f"program {shown!r} needs a value for size {name!r}", remedy.format(name))
         return inlined(scope, callee, views, sizes, scalars, self.around)
 
-    def arguments(self, node: ast.Call, callee: Program) -> dict[str, ast.expr]:
-        """Match arguments with parameters."""
+    def arguments(self, node: ast.Call, callee: Program) -> tuple[dict[str, ast.expr], bool]:
+        """Match arguments with parameters; and whether the rest are the caller's of the same names."""
         scope = self.scope
-        if len(node.args) > len(callee.parameters):
+        args = list(node.args)
+        rest = bool(args) and isinstance(args[-1], ast.Constant) and args[-1].value is ...
+        if rest:
+            args.pop()
+        if len(args) > len(callee.parameters):
             raise scope.fail(
-                node.args[len(callee.parameters)],
-                f"program {callee.name!r} takes {len(callee.parameters)} arguments, and {len(node.args)} came",
+                args[len(callee.parameters)],
+                f"program {callee.name!r} takes {len(callee.parameters)} arguments, and {len(args)} came",
                 f"its parameters are {', '.join(callee.parameters)}",
             )
-        given: dict[str, ast.expr] = dict(zip(callee.parameters, node.args, strict=False))
+        given: dict[str, ast.expr] = dict(zip(callee.parameters, args, strict=False))
         known = {*callee.parameters, *callee.sizes}
         for keyword in node.keywords:
             if keyword.arg not in known or keyword.arg in given:
@@ -331,7 +340,7 @@ class Parser:
                     f"it has {', '.join(callee.parameters)}",
                 )
             given[keyword.arg] = keyword.value
-        return given
+        return given, rest
 
     def matrix(self, node: ast.expr, shown: str, wanted: Matrix, sizes: dict[str, Index]) -> View:
         """Match a matrix argument with a parameter, and its grid with the callee's sizes."""
