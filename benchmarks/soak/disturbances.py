@@ -50,17 +50,19 @@ class Stage:
     place: Place
     url: str
     dice: random.Random
-    #: How far it is, as far as that can be asked.
+    #: How far it is; None while its plane is lost.
     status: Callable[[], Status | None]
     over: threading.Event = field(default_factory=threading.Event)
     did: Counter[str] = field(default_factory=Counter)
 
-    def after(self, share: float) -> bool:
-        """Wait until that share of the tasks is done; False if the run is over before."""
+    def after(self, share: float, *, resumed: bool = True) -> bool:
+        """Wait until that share of the tasks is done; False if the run is over before, or lost and not `resumed`."""
         while not self.over.is_set():
             status = self.status()
             if status is not None and status.done >= share * status.total:
                 return status.done < status.total
+            if status is None and not resumed:
+                return False
             self.over.wait(0.02)
         return False
 
@@ -122,7 +124,7 @@ def kill_workers(stage: Stage) -> None:
     """Kill any worker at any moment, if only something is done between two deaths; else a run is given up."""
     for _ in range(KILLS):
         before = stage.status()
-        while before is not None and (now := stage.status()) is not None and now.done <= before.done:
+        while (now := stage.status()) is None or (before is not None and now.done == before.done):
             if stage.over.wait(0.02):
                 return
         if stage.over.wait(stage.dice.uniform(0.0, 0.3)):

@@ -85,7 +85,7 @@ def soak(world: World, scenario: Scenario, seed: int) -> Outcome:
                 stage.url, stage.status = run.url, status_of(run.url)
                 for name in MEANWHILE.keys() & set(scenario.disturbances):
                     disturbed.enter_context(MEANWHILE[name](stage))
-                if client is not None and stage.after(stage.dice.uniform(0.1, 0.6)):
+                if client is not None and stage.after(stage.dice.uniform(0.1, 0.6), resumed=False):
                     stage.did["client killed"] += 1
             run = finished(run, stage, outcome)
         place.settle()
@@ -106,7 +106,9 @@ def _client(scenario: Scenario, place: Place, url: str, stage: Stage) -> Iterato
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield nw.attach(process.stdout.readline().strip())
+            if not (run := process.stdout.readline().strip()):
+                raise RuntimeError("the client did not start a run")
+            yield nw.attach(run)
         finally:
             process.kill()
 
@@ -132,14 +134,18 @@ def finished(run: nw.Run, stage: Stage, outcome: Outcome) -> nw.Run:
 
 
 def status_of(url: str) -> Callable[[], Status | None]:
-    """How far a run is, by a handle of its own; what cannot be asked now is as it was."""
+    """How far a run is, by a handle of its own; what cannot be asked now is as it was, and None what is lost."""
     record, store = nw.worker.RunRecord.load(url)
     plane, last = open_plane(record.control_url(store)), None
 
     def ask() -> Status | None:
         nonlocal last
-        with contextlib.suppress(nw.errors.NumpywrenError):
+        try:
             last = plane.status()
+        except nw.errors.ControlPlaneLostError:
+            last = None
+        except nw.errors.StoreError:
+            pass
         return last
 
     return ask
