@@ -7,6 +7,7 @@ light or dark is left to ``page.js``, which paints it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,8 @@ while (Math.abs(value) >= 1024 && unit < units.length - 1) { value /= 1024; unit
 return `${Number(value.toPrecision(3))} ${units[unit]}`;
 """
 FLOPS = "return `${Number((tick / 1e9).toPrecision(3))}`;"
+
+SPAN = "const span = (s) => s < 1 ? `${(1e3 * s).toPrecision(3)} ms` : `${s.toPrecision(4)} s`;"
 
 View = Mapping[str, NDArray[Any]]
 
@@ -119,7 +122,7 @@ def _legend(made: figure) -> None:
     legend.orientation, legend.click_policy, legend.location = "horizontal", "hide", "left"
     legend.background_fill_alpha = legend.border_line_alpha = 0.0
     legend.padding = legend.margin = 2
-    legend.glyph_width = 24
+    legend.glyph_width, legend.spacing = 24, 12
     made.center.remove(legend)
     made.add_layout(legend, "above")
 
@@ -131,7 +134,7 @@ def _source(name: str, view: View) -> Any:
 
 
 def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]], time: Any) -> figure:
-    from bokeh.models import CustomJSHover, FixedTicker, HoverTool
+    from bokeh.models import CustomJS, CustomJSHover, FixedTicker, HoverTool
 
     labels = [f"{worker}, slot {slot}" for worker, slots in rows for slot in range(slots)]
     count = max(len(labels), 1)
@@ -140,51 +143,54 @@ def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]
         "worker",
         time,
         y_range=(count - 0.4, -0.6),
-        output_backend="webgl",
     )
-    named: dict[int, list[int]] = {}
-    for number in range(len(kernels)):
-        named.setdefault(min(number, len(COLOURS)), []).append(number)
-    bars = []
-    for number, several in named.items():
-        mine = np.isin(view["kernel"], several)
-        part = {name: values[mine] for name, values in view.items() if name != "kernel"}
-        if len(several) > 1:
-            part["name"] = np.array(kernels, dtype=object)[view["kernel"][mine]]
-        bars.append(
-            made.hbar(
-                y="row",
-                left="start",
-                right="end",
-                height=0.82,
-                source=_source(f"timeline_{number}", part),
-                fill_color=colour(number),
-                line_color=None,
-                legend_label=kernels[number] if len(several) == 1 else f"{len(several)} others",
-                name=kernels[number] if len(several) == 1 else "others",
-            )
+    order = np.lexsort((view["start"], view["row"]))
+    raw = _source("timeline", {name: values[order] for name, values in view.items()})
+    several = len(kernels) > len(COLOURS)
+    legends = [*kernels[: len(COLOURS)], *([f"{len(kernels) - len(COLOURS)} others"] if several else [])]
+    empty: View = {name: np.empty(0) for name in ("row", "left", "right", "height", "count")}
+    shown = [_source(f"shown_{number}", empty) for number in range(len(legends))]
+    bars = [
+        made.hbar(
+            y="row",
+            left="left",
+            right="right",
+            height="height",
+            source=source,
+            fill_color=colour(number),
+            line_color=None,
+            legend_label=legend,
         )
-    where = CustomJSHover(args={"labels": labels}, code="return labels[value];")
-    span = CustomJSHover(code="return value < 1 ? `${(1e3 * value).toPrecision(3)} ms` : `${value.toPrecision(4)} s`;")
-    length = CustomJSHover(
-        code="""
-        const {start, end} = special_vars.data;
-        const seconds = end[special_vars.index] - start[special_vars.index];
-        return seconds < 1 ? `${(1e3 * seconds).toPrecision(3)} ms` : `${seconds.toPrecision(4)} s`;
-        """
+        for number, (source, legend) in enumerate(zip(shown, legends, strict=True))
+    ]
+    of = [min(number, len(COLOURS)) for number in range(len(kernels))]
+    drawing = CustomJS(
+        args={"raw": raw, "shown": shown, "of": of, "range": time, "plot": made, "rows": count},
+        code=(files("numpywren.report") / "timeline.js").read_text(),
     )
+    time.js_on_change("start", drawing)
+    time.js_on_change("end", drawing)
+    made.js_on_change("inner_width", drawing)
+    raw.js_on_change("data", drawing)
+
+    def told(code: str) -> CustomJSHover:
+        given = {"raw": raw, "labels": labels, "kernels": list(kernels)}
+        return CustomJSHover(args=given, code=f"const i = value, d = raw.data; {SPAN} return {code};")
+
+    # Bokeh formats a column in one way, so there is one for each of these lines, all holding the task's place
+    lines = {
+        "task": "d.task[i]",
+        "kernel": "kernels[d.kernel[i]]",
+        "on": "labels[d.row[i]]",
+        "began": "`at ${d.start[i].toPrecision(6)} s`",
+        "took": "span(d.end[i] - d.start[i])",
+        "waited": "span(d.stalled[i])",
+    }
     made.add_tools(
         HoverTool(
             renderers=bars,
-            tooltips=[
-                ("task", "@task"),
-                ("kernel", "$name"),
-                ("on", "@row{custom}"),
-                ("began at", "@start{0.000} s"),
-                ("took", "@end{custom}"),
-                ("of that waited", "@stalled{custom}"),
-            ],
-            formatters={"@row": where, "@end": length, "@stalled": span},
+            tooltips=[*((name, f"@{name}{{custom}}") for name in lines), ("tasks drawn as one", "@count")],
+            formatters={f"@{name}": told(code) for name, code in lines.items()},
         )
     )
     begins = np.cumsum([0, *(slots for _, slots in rows)])
@@ -268,7 +274,7 @@ def _durations(views: Mapping[str, View], kernels: Sequence[str]) -> figure:
     for number, name in enumerate(kernels[: len(COLOURS)]):
         made.quad(
             left="left", right="right", bottom=0, top="count", source=_source(f"durations_{number}",
-            views[f"histogram_{number}"]), fill_color=colour(number), fill_alpha=0.45, line_color=colour(number),
+            views[f"histogram_{number}"]), fill_color=colour(number), fill_alpha=0.2, line_color=colour(number),
             legend_label=name,
         )  # fmt: skip
     made.y_range.start = 0

@@ -19,7 +19,7 @@ __all__ = ["page_html", "summary_html"]
 #: What is embedded may run, and nothing may be fetched, whatever the names of tasks and the words of errors are.
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 #: Parts of Bokeh that figures need; the rest would treble the page.
-COMPONENTS = ["bokeh", "bokeh-gl"]
+COMPONENTS = ["bokeh"]
 
 #: Workers beyond which their table is folded.
 OPEN_ROWS = 20
