@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpywren.control import Status
-from numpywren.worker.surplus import HEADROOM, Surplus, surplus
+from numpywren.control import Held, Status
+from numpywren.worker.surplus import HEADROOM, Spare, Surplus, surplus
 
 COUNTS = st.integers(0, 2000)
 
@@ -58,3 +58,28 @@ def test_nobody_leaves_in_a_short_lull():
     assert not any(one.leaves(status(1, 30), now) for now in (0.0, 0.3, 0.6, 0.9))
     assert not one.leaves(status(230, 30), 1.2)
     assert not any(one.leaves(status(1, 30), now) for now in (1.5, 1.8, 2.1, 2.4))
+
+
+def held(*leases):
+    longest = tuple(Held(f"0:{number}", worker, seconds) for number, (worker, seconds) in enumerate(leases))
+    return Status(
+        "running", 100, 0, 0, len(longest), 100 - len(longest), len({one.worker for one in longest}), None, 0, longest
+    )
+
+
+def test_with_a_client_that_somebody_is_at_work_is_enough():
+    spare = Spare(None)
+    assert spare.may_leave(held(("a", 50.0)), 0.0)
+    assert not spare.may_leave(held(), 0.0)
+
+
+def test_without_a_client_two_others_have_to_live():
+    spare = Spare(10.0)
+    assert not spare.may_leave(held(("a", 5.0), ("b", 5.0)), 100.0)  # they may be dead since
+    assert not spare.may_leave(held(("a", 14.0), ("b", 14.0)), 109.0)
+    assert spare.may_leave(held(("a", 16.0), ("b", 16.0)), 111.0)  # renewed
+    assert not spare.may_leave(held(("a", 1.0)), 200.0)  # the last but one stays
+    spare.busy()
+    assert not spare.may_leave(held(("a", 1.0), ("b", 1.0)), 300.0)
+    assert spare.may_leave(held(("a", 1.0), ("b", 1.0)), 302.0)  # they claimed meanwhile
+    assert not spare.may_leave(held(("a", 1.0), ("a", 1.0), ("b", 9.0)), 304.0)

@@ -72,6 +72,15 @@ def test_a_worker_leaves_when_it_is_idle(paused):
     blocker.release("somebody else", names)
 
 
+def test_a_worker_whom_no_client_would_replace_outlives_the_leases_of_the_dead(paused):
+    dead = paused._control()
+    names = [claim.task for claim in dead.claim("killed", 100, 1.5)]
+    assert names
+    assert worker(paused, idle_s=0.1, spare=True).run() == "finished"
+    assert paused.status().state == "done"
+    assert paused.status().repeated == len(names)
+
+
 def test_a_worker_that_is_told_to_leave_hands_back_its_leases(paused):
     BEGUN.clear()
     told = worker(paused, slots=2)

@@ -84,7 +84,8 @@ def begin(url: str, options: Mapping[str, Any]) -> Worker:
             f"numpywren {__version__}, of this worker, knows no option {', '.join(unknown)}: install the version that "
             "started the run where its workers live"
         )
-    settings = Settings(**{**own, "modules": tuple(own.get("modules", ()))})
+    # who starts successors may have no client that would start others
+    settings = Settings(**{"spare": bool(options.get("relaunch")), **own, "modules": tuple(own.get("modules", ()))})
     record, bindings, store, dataflow, plane = open_run(url, settings.modules)
     journal = Journal(store, options.get("events", "all"))
     return Worker(record, bindings, store, dataflow, plane, settings, journal)

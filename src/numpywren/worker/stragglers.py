@@ -13,8 +13,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from numpywren.control import Held
-from numpywren.lambdapack import Dataflow, Task
+from numpywren.lambdapack import Dataflow
 from numpywren.worker.durations import Durations, Usual
+from numpywren.worker.names import task_named
 
 __all__ = ["Lookout", "better_known", "due_in_s", "is_late", "patience_s", "to_take_over"]
 
@@ -123,14 +124,14 @@ class Lookout:
         current = {held.task: held for held in longest}
         for name, held in self._last.items():
             if name not in current and passed <= held.seconds + NEARBY_S:
-                task = Task.parse(name)
+                task = task_named(name, self._dataflow)
                 self._seen.add(task.kind, len(self._dataflow.reads(task)), held.seconds + passed)
         self._last = current
         self._holders = {name: self._holders.get(name, set()) | {held.worker} for name, held in current.items()}
 
     def usual(self, name: str) -> Usual | None:
         """What a task takes, as far as is known."""
-        task = Task.parse(name)
+        task = task_named(name, self._dataflow)
         tiles = len(self._dataflow.reads(task))
         return better_known(self._own.usual(task.kind, tiles), self._seen.usual(task.kind, tiles))
 

@@ -66,3 +66,34 @@ class Surplus:
             return False
         self._since = None
         return self._dice.random() < SHARE * many / status.workers
+
+
+class Spare:
+    """When an idle worker may leave though no client is there to replace who is killed.
+
+    A worker that was killed looks as if it were at work until its leases run out, and if it was the last nobody
+    carries on. So who is idle leaves only if two others are known to live: they claimed something since it became
+    idle, or hold leases that were renewed since. While one task is all that there is, those who are idle stay.
+
+    Parameters
+    ----------
+    lease_s : float or None
+        Seconds for which tasks are claimed; None: a client is there, and that somebody holds a lease is enough.
+    """
+
+    def __init__(self, lease_s: float | None) -> None:
+        self._lease_s = lease_s
+        self._since: float | None = None
+
+    def busy(self) -> None:
+        """There is something to do."""
+        self._since = None
+
+    def may_leave(self, status: Status, now: float) -> bool:
+        """Whether others will go on; asked by a worker that is idle, `now` in seconds."""
+        if self._lease_s is None:
+            return status.workers > 0
+        self._since = now if self._since is None else self._since
+        waited = now - self._since
+        live = len({held.worker for held in status.longest if held.seconds < waited})
+        return live > 1 or (status.workers > 1 and waited > self._lease_s)

@@ -44,7 +44,7 @@ from numpywren.worker.record import RunRecord
 from numpywren.worker.retry import with_retries
 from numpywren.worker.sizing import WINDOW, TaskSizes
 from numpywren.worker.stragglers import Lookout, is_late, to_take_over
-from numpywren.worker.surplus import Surplus
+from numpywren.worker.surplus import Spare, Surplus
 
 __all__ = ["Settings", "Worker"]
 
@@ -78,6 +78,8 @@ class Settings:
     ahead: int = 0
     #: Slots to have for each task that can be computed, in all workers together: beyond that some leave.
     factor: float = 1.0
+    #: Whether nobody else may be there to replace workers that are killed, so that idle ones stay for that.
+    spare: bool = False
 
 
 @dataclass(slots=True)
@@ -161,8 +163,8 @@ class Worker:
         self._humble_until = 0.0
         self._durations = Durations()
         self._lifetime = Lifetime(settings.deadline_s, self._durations)
-        dice = random.Random()  # noqa: S311 - spreads the choice
-        self._surplus = Surplus(settings.slots, settings.factor, settings.idle_s, dice)
+        self._surplus = Surplus(settings.slots, settings.factor, settings.idle_s, random.Random())  # noqa: S311 - no secret
+        self._spare = Spare(settings.lease_s if settings.spare else None)
         self._lookout = Lookout(dataflow, self._durations)
         self._described = functools.lru_cache(maxsize=200_000)(self._describe)
 
@@ -282,6 +284,7 @@ class Worker:
         return leases
 
     def _take(self, lease: Lease) -> None:
+        self._spare.busy()
         task = task_named(lease.task, self._dataflow)
         reads = self._dataflow.reads(task)
         tiles = TaskTiles(reads, self._sizes.tile_bytes, self._reader, WINDOW, self._listener)
@@ -321,7 +324,7 @@ class Worker:
         pace.look_in(self._lookout.next_look_s(mine))
         # who sees that a task is late may be wanted soon; of many, half and half again wait for that
         stays = random.random() < 0.5 and is_late(status.longest, mine, self._lookout.patience_s)  # noqa: S311
-        if idle_s > self._settings.idle_s and not stays and status.workers:  # somebody has to be there
+        if idle_s > self._settings.idle_s and not stays and self._spare.may_leave(status, time.monotonic()):
             self._end("idle")
         return []
 
