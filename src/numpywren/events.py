@@ -26,6 +26,7 @@ __all__ = [
     "TaskTakenOver",
     "TileRead",
     "TileWritten",
+    "TilesCached",
     "TilesFreed",
     "WorkerExit",
     "WorkerStart",
@@ -116,6 +117,16 @@ class TileRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TilesCached:
+    """Tiles were found in the cache: written down in place of so many `TileRead` where these would cost too much."""
+
+    count: int
+    #: Of all of them.
+    nbytes: int
+    at_s: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, slots=True)
 class TileWritten:
     """A tile was written."""
 
@@ -186,6 +197,7 @@ Event: TypeAlias = (
     | TaskFailed
     | LeaseLost
     | TileRead
+    | TilesCached
     | TileWritten
     | TilesFreed
     | StoreRetried

@@ -10,7 +10,7 @@ from report.journals import busy_worker, start
 
 import numpywren as nw
 from numpywren import errors, events, job
-from numpywren.events import StoreRetried, TileWritten, WorkerExit
+from numpywren.events import StoreRetried, TileRead, TilesCached, TileWritten, WorkerExit
 from numpywren.job.workers import worker_options
 from numpywren.matrix import open_store
 from numpywren.report.recorded import KINDS, decode_batch, read_events
@@ -45,6 +45,19 @@ def test_what_is_written_is_read_again():
 def test_a_batch_is_small():
     told = busy_worker("w", 2000)
     assert len(encode_batch("w", 0.0, told)) < 20 * len(told)
+
+
+def test_where_events_come_too_fast_those_of_the_cache_are_summed_up(store):
+    journal = Journal(store)
+    told = busy_worker("w", 3000)
+    for event in told:
+        journal(event)
+    found = read_events(store)
+    hits = [event for event in told if isinstance(event, TileRead) and event.cached]
+    assert not found[TileRead]["cached"].any()
+    assert found[TilesCached]["count"].tolist() == [len(hits)] == [1000]
+    assert found[TilesCached]["nbytes"].tolist() == [1000 * 32768]
+    assert found.count(TileWritten) == 3000
 
 
 def test_what_is_left_is_written_at_the_end(store):

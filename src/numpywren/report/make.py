@@ -16,6 +16,7 @@ from numpywren.events import (
     TaskFailed,
     TaskTakenOver,
     TileRead,
+    TilesCached,
     TilesFreed,
     TileWritten,
     WorkerExit,
@@ -80,7 +81,7 @@ def make_report(url: str, machine: str | Machine = "this-machine", predict: bool
             f"{len(recorded.skipped)} event files were passed over, the first because {recorded.skipped[0][1]}"
         )
     reads, writes = recorded[TileRead], recorded[TileWritten]
-    cached = reads["cached"].astype(bool)
+    cached, summed = reads["cached"].astype(bool), recorded[TilesCached]
     moments, held = working_set(recorded)
     done = len(np.unique(tasks.task.astype(str)))
     busy = tasks.seconds.sum() - tasks.stalled.sum()
@@ -98,12 +99,12 @@ def make_report(url: str, machine: str | Machine = "this-machine", predict: bool
         stalled_seconds=float(tasks.stalled.sum()),
         flops=None if work is None else float(np.nansum(tasks.flops)),
         reads=int((~cached).sum()),
-        cache_hits=int(cached.sum()),
+        cache_hits=int(cached.sum() + summed["count"].sum()),
         writes=recorded.count(TileWritten),
         freed=int(recorded[TilesFreed]["count"].sum()),
         retries=recorded.count(StoreRetried),
         bytes_read=int(reads["nbytes"][~cached].sum()),
-        bytes_from_cache=int(reads["nbytes"][cached].sum()),
+        bytes_from_cache=int(reads["nbytes"][cached].sum() + summed["nbytes"].sum()),
         bytes_written=int(writes["nbytes"].sum()),
         peak_working_set=int(held.max(initial=0)),
         leases_lost=recorded.count(LeaseLost),

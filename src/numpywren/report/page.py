@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from numpywren.config import format_bytes
-from numpywren.planner.plan import duration
+from numpywren.planner.words import duration
 from numpywren.report.report import Report
 from numpywren.report.views import views
 from numpywren.version import __version__

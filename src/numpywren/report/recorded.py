@@ -34,6 +34,7 @@ KINDS = {
         events.TaskFailed,
         events.LeaseLost,
         events.TileRead,
+        events.TilesCached,
         events.TileWritten,
         events.TilesFreed,
         events.StoreRetried,

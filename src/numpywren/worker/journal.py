@@ -31,11 +31,23 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
-from numpywren.events import Event, StoreRetried, WorkerExit, WorkerStart, publish, subscribe, unsubscribe
+import numpy as np
+
+from numpywren.events import (
+    Event,
+    StoreRetried,
+    TileRead,
+    TilesCached,
+    WorkerExit,
+    WorkerStart,
+    publish,
+    subscribe,
+    unsubscribe,
+)
 from numpywren.matrix import Store
 from numpywren.version import __version__
 
-__all__ = ["FOLDER", "FORMAT", "Journal", "Policy", "encode_batch"]
+__all__ = ["FOLDER", "FORMAT", "Journal", "Policy", "encode_batch", "thinned"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +56,10 @@ FORMAT = 1
 FOLDER = "events"
 #: Seconds between two batches, and events after which one is written sooner.
 EVERY_S, MOST = 5.0, 20_000
+
+#: Seconds that it takes to write an event down, about, and the share of the time that may go by with that: beyond it,
+#: tiles found in the cache are written as sums, if there are enough events for that to matter.
+EVENT_S, SHARE, FEW = 5e-6, 0.01, 500
 
 #: Whether to write all events, those of workers that live for longer than `EVERY_S`, or none.
 Policy: TypeAlias = Literal["all", "late", "none"]
@@ -76,6 +92,7 @@ class Journal:
         self._worker = ""
         self._heard: list[Event] = []
         self._number = 0
+        self._since = time.perf_counter()
         self._wake, self._closed = threading.Event(), False
         self._thread: threading.Thread | None = None
 
@@ -134,12 +151,27 @@ class Journal:
         del self._heard[:count]
         if not batch:
             return
+        since, self._since = self._since, time.perf_counter()
+        if count > FEW and count * EVENT_S > SHARE * (self._since - since):
+            batch = thinned(batch)
         key = f"{FOLDER}/{self._worker}/{self._number:06}.json.gz"
         self._number += 1
         try:
             self._store.put(key, encode_batch(self._worker, self._epoch_s, batch))
         except Exception as error:  # noqa: BLE001 - the run does not depend on it
             logger.warning("%d events could not be written down, reports will lack them: %s", count, error)
+
+
+def thinned(batch: Iterable[Event]) -> list[Event]:
+    """The same events, tiles found in the cache as one sum: there may be many for each task, and they took no time."""
+    kept: list[Event] = []
+    count = nbytes = 0
+    for event in batch:
+        if isinstance(event, TileRead) and event.cached:
+            count, nbytes, last = count + 1, nbytes + event.nbytes, event.at_s
+        else:
+            kept.append(event)
+    return [*kept, TilesCached(count, nbytes, last)] if count else kept
 
 
 def encode_batch(worker: str, epoch_s: float, batch: Iterable[Event]) -> bytes:
@@ -165,7 +197,7 @@ def _columns(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> dict[str, l
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     for name, column in columns.items():
         if name.endswith(("_s", "seconds")):
-            columns[name] = [round(value, 6) for value in column]
+            columns[name] = np.round(column, 6).tolist()
     return columns
 
 
