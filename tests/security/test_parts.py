@@ -47,6 +47,7 @@ CASES = {
 }
 
 
+@pytest.mark.timeout(3600 if os.environ.get("NUMPYWREN_SOAK") else 300)
 @pytest.mark.parametrize("part", CASES)
 def test_a_changed_part_is_itself_or_an_error(records, part):
     pick, take = CASES[part]
