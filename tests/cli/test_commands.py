@@ -58,7 +58,20 @@ def test_module_is_the_command():
 def test_help_names_every_command(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    for name in ("demo", "run", "worker", "scale", "status", "resume", "cancel", "gc"):
+    for name in (
+        "demo",
+        "run",
+        "worker",
+        "scale",
+        "status",
+        "resume",
+        "cancel",
+        "gc",
+        "plan",
+        "report",
+        "metrics",
+        "calibrate",
+    ):
         assert re.search(rf"\b{name}\b", out)
 
 
