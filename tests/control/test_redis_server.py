@@ -362,6 +362,39 @@ def test_a_user_with_few_rights_behind_tls(name, tmp_path):
             assert "hunter2" not in f"{caught.value!r}"
 
 
+def test_no_right_is_given_that_is_not_used(tmp_path):
+    """Each command of the line is one that a run uses; `+eval` serves where scripts were flushed."""
+    granted = {word[1:] for word in RIGHTS.split() if word.startswith("+")}
+    *_, newest = BINARIES.values()
+    with servers.server(newest, tmp_path) as server:
+        plane = open_plane(f"{server.url}?run=r")
+        tasks = [TaskState("a", 0, 0), TaskState("c", 2, 5, arrived=("T",)), TaskState("d", 1, 0, done=True)]
+        tasks += [TaskState(name, 0, 3) for name in "efgh"]
+        plane.restore(tasks, {"T": 1}, total=3)
+        plane.restore(tasks, {"T": 1}, total=3)
+        assert plane.claim("w", 1, 60.0, prefer=["a"]) == (Claim("a", 1),)
+        assert plane.claim("v", 1, 60.0, over={"a": "w"}) == (Claim("a", 1),)
+        plane.renew("v", ["a"], 60.0)
+        plane.release("v", ["a"])
+        plane.claim("v", 1, 0.001)
+        plane.claim("v", 1, 60.0)
+        news = [Arrival("A", (Reader("c", 2, 0), Reader("b", 1, 0)), counted=True)]
+        plane.complete("v", "a", news, ["T"])
+        plane.complete("w", "a", news, ["T"])
+        assert plane.claim("w", 1, 60.0) == (Claim("b", 1),)
+        assert plane.claim("w", 1, 60.0, prefer=["h", "g"])[0].task in "gh"
+        plane.status()
+        plane.stop(Failure("failed", "ValueError", "bad"))
+        with server.client() as client:
+            client.script_flush()
+        plane.status()
+        plane.delete()
+        plane.close()
+        with server.client() as client:
+            used = {name.removeprefix("cmdstat_") for name in client.info("commandstats")}
+    assert granted - used <= {"select"}, "asked for where a URL names a database other than 0"
+
+
 def test_a_user_who_may_not_ask_about_the_server_can_work(tmp_path):
     rights = RIGHTS.replace(" +info", "").split()
     *_, newest = BINARIES.values()
