@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from numpywren.config import format_bytes
 from numpywren.errors import NumpywrenError
 from numpywren.planner import Machine
-from numpywren.planner.words import duration
 from numpywren.planner.simulate import Bill, Simulation
+from numpywren.planner.words import duration
 from numpywren.report.recorded import KINDS, Recorded
 from numpywren.report.work import Work
 
