@@ -28,7 +28,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.process = command(*words, stdin=theirs, stdout=theirs, stderr=theirs, text=False)
         os.close(theirs)
-        self.written = ""
+        self._bytes = b""
 
     def until(self, pattern=None):
         """Read until something was written, or all."""
@@ -45,8 +45,12 @@ class Terminal:
                 assert pattern is None, f"no {pattern!r} in {self.text!r}"
                 os.close(self._ours)
                 return self.process.wait(timeout=60)
-            self.written += part.decode()
+            self._bytes += part
         return None
+
+    @property
+    def written(self):
+        return self._bytes.decode(errors="ignore")  # the last letter may have come in part
 
     @property
     def text(self):
