@@ -9,6 +9,7 @@ from numpywren.autoscaler import Limits
 from numpywren.job.prepare import prepare
 from numpywren.planner import Machine, Prices, make_plan
 from numpywren.planner.simulate import Pool, simulate
+from numpywren.worker.sizing import TaskSizes
 
 linalg = nw.linalg
 FAST = Machine(name="fast", slots=1, memory=2**40, gflops=10.0, bandwidth=1e15, shares={"other": 1.0})
@@ -114,3 +115,11 @@ def test_the_bill_is_what_was_used_times_its_price():
 def test_nothing_to_do_takes_no_time():
     got = simulate(workload(linalg.cholesky, (0, 0)), FAST, Pool())
     assert (got.seconds, got.started, got.core_seconds) == (0.0, 0, 0.0)
+
+
+def test_tasks_at_the_end_of_a_long_chain_have_sizes_too():
+    """A worker that comes late asks first for the last tile of a chain, whose shape follows from all before it."""
+    work = workload(linalg.qr, (64 * 32, 64 * 32), chunks=32)
+    sizes = TaskSizes(work.dataflow, work.bindings, work.record)
+    *_, last = work.dataflow.tasks()
+    assert sizes.promise(last) > 0

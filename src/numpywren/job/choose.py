@@ -126,10 +126,11 @@ def _depths(build: Build, chunks: int, machine: Machine, most: int) -> Sequence[
             request = build(chunks)
         except ValueError:
             return [None]
-    with as_configured(machine, most, depth=1):
-        if build(chunks).sizes.get("depth") == request.sizes.get("depth") != 1:
-            return [None]  # it has a rule of its own
-    if "depth" not in request.sizes:
+    told = []
+    for depth in (1, 2):
+        with as_configured(machine, most, depth=depth):
+            told.append(build(chunks).sizes.get("depth"))
+    if told[0] == told[1]:  # it has no panels, or a rule of its own
         return [None]
     return sorted({1, 2, 4, int(request.sizes["depth"])})
 

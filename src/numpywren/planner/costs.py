@@ -17,6 +17,9 @@ from numpywren.worker.sizing import TaskSizes
 
 __all__ = ["TaskCosts", "TaskOf", "TileOf"]
 
+#: Bytes that are written besides the numbers: a checksum, and before it, of an intermediate, a header.
+CHECKSUM, HEADER = 4, 128
+
 
 class TileOf:
     """One tile; the same object for as long as it is of use, so that asking for it by name is rare.
@@ -27,17 +30,20 @@ class TileOf:
     name : str
         Its id.
     nbytes : int
-        Its exact size.
+        Its exact size in memory.
+    stored : int
+        Bytes that are written for it.
     counted : bool
         Whether it is deleted after its last reader.
     kept : bool
         Whether who wrote it keeps it in memory.
     """
 
-    __slots__ = ("counted", "kept", "name", "nbytes", "tile")
+    __slots__ = ("counted", "kept", "name", "nbytes", "stored", "tile")
 
-    def __init__(self, tile: Tile, nbytes: int, *, counted: bool, kept: bool) -> None:
-        self.tile, self.name, self.nbytes, self.counted, self.kept = tile, tile.id, nbytes, counted, kept
+    def __init__(self, tile: Tile, nbytes: int, stored: int, *, counted: bool, kept: bool) -> None:
+        self.tile, self.name, self.nbytes, self.stored = tile, tile.id, nbytes, stored
+        self.counted, self.kept = counted, kept
 
 
 class TaskOf:
@@ -94,6 +100,11 @@ class TaskCosts:
         self._foreign = frozenset(
             name for name, binding in workload.bindings.items() if binding.dtype != workload.record.dtype
         )
+        # chunks of an array are all stored whole, those at its edge too
+        self._chunk_bytes = {
+            name: binding.dtype.itemsize * math.prod(part.chunk for part in binding.partitions or ())
+            for name, binding in workload.bindings.items()
+        }
         self._tiles: dict[Tile, TileOf] = {}
         self._tasks: dict[str, TaskOf] = {}
         self._shape_bytes = functools.lru_cache(maxsize=4096)(self._bytes_of)
@@ -105,7 +116,9 @@ class TaskCosts:
             nbytes = self._shape_bytes(self._shapes.of(tile))
             mapped = 0 < self._mapped_from <= nbytes
             kept = not mapped and tile.matrix not in self._foreign
-            known = self._tiles[tile] = TileOf(tile, nbytes, counted=tile.matrix in self._counted, kept=kept)
+            counted = tile.matrix in self._counted
+            stored = CHECKSUM + self._chunk_bytes.get(tile.matrix, nbytes + HEADER)
+            known = self._tiles[tile] = TileOf(tile, nbytes, stored, counted=counted, kept=kept)
         return known
 
     def task(self, name: str) -> TaskOf:

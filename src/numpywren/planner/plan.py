@@ -12,7 +12,8 @@ from numpywren.planner.census import KindCost, census
 from numpywren.planner.graph import build_graph
 from numpywren.planner.machine import Machine
 from numpywren.planner.profile import Profile, profile
-from numpywren.planner.words import choices_table, duration
+from numpywren.planner.words import choices_table
+from numpywren.planner.words import duration as duration
 from numpywren.planner.workload import Shapes, Workload
 from numpywren.worker.sizing import TaskSizes
 

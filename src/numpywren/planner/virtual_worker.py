@@ -235,7 +235,7 @@ class VirtualWorker:
         kept = min(of.promise, 2 * nbytes)
         self._withdraw(of.promise - kept)
         run.store.puts += len(of.writes)
-        run.store.bytes_written += nbytes
+        run.store.bytes_written += sum([tile.stored for tile in of.writes])
         self._out_s = max(self._out_s, run.now) + nbytes / machine.bandwidth
         done = max(self._out_s, run.store.through(run.now, nbytes)) + machine.put_s + machine.plane_s
         run.at(done, lambda: self._completed(held, nbytes, kept))

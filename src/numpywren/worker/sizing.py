@@ -61,7 +61,10 @@ class TaskSizes:
         key: Tile | str = tile.matrix if grid else tile
         known = self._shapes.get(key)
         if known is None:
-            known = tuple(self._letters[x].chunk for x in grid) if grid else self._written_shape(tile)
+            if not grid:
+                self._follow(tile)
+                return self._shapes[tile]
+            known = tuple(self._letters[x].chunk for x in grid)
             if len(known) == 1 and self._is_column(tile.matrix):
                 known = (*known, 1)
             self._shapes[key] = known
@@ -80,12 +83,25 @@ class TaskSizes:
         binding = self._bindings.get(matrix)
         return binding is not None and binding.column
 
-    def _written_shape(self, tile: Tile) -> Shape:
-        task = self._dataflow.writer(tile)
-        if task is None:
-            raise ProgramError(f"tile {tile} is read, and nothing of {self._dataflow.program.name} writes it")
-        _, shapes = footprint(self._dataflow.expression(task, self._record.scalars), self.full_shape, None)
-        return shapes[self._dataflow.writes(task).index(tile)]
+    def _follow(self, tile: Tile) -> None:
+        """Find the shape of a tile from the task that writes it, after those of the tiles that this task reads.
+
+        Without recursion: a worker that comes late begins at the end of a chain that may be thousands of tasks long.
+        """
+        pending = [tile]
+        while pending:
+            task = self._dataflow.writer(pending[-1])
+            assert task is not None, pending[-1]
+            unknown = [
+                read for read in self._dataflow.reads(task) if not self._has_letters(read) and read not in self._shapes
+            ]
+            if unknown:
+                pending += unknown
+                continue
+            pending.pop()
+            _, shapes = footprint(self._dataflow.expression(task, self._record.scalars), self.full_shape, None)
+            targets = self._dataflow.writes(task)
+            self._shapes.update(zip(targets, shapes, strict=True))
 
     def tile_bytes(self, tile: Tile) -> int:
         """Bytes of a tile, counted as full."""

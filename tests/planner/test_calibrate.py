@@ -1,0 +1,87 @@
+"""Calibration measures what plans then use."""
+
+import platformdirs
+import pytest
+
+import numpywren as nw
+from numpywren.cli import main
+from numpywren.job import calibrate as module
+from numpywren.planner import Machine, load_machine
+from numpywren.planner.kernel_calls import kernel_calls
+from numpywren.planner.kernel_rates import kernel_rates, shares_of
+
+linalg = nw.linalg
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(platformdirs, "user_data_dir", lambda name: str(tmp_path / name))
+    with nw.config.set({"store": str(tmp_path / "store"), "worker.slots": 2}):
+        yield tmp_path
+
+
+def test_a_machine_that_was_not_calibrated_says_so(folder):
+    assert "not calibrated" in str(nw.plan(linalg.cholesky, nw.zeros((100, 100))))
+
+
+def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
+    # small and quick: how long kernels are measured is no part of what is tested
+    monkeypatch.setattr(module, "kernel_rates", lambda slots: kernel_rates(slots, (32, 64), 0.002, 1))
+    monkeypatch.setattr(module, "LENGTH", 256)
+    monkeypatch.setattr(module, "GRID", 4)
+    assert main(["calibrate"]) == 0
+    told = capsys.readouterr().out
+    assert str(module.calibration_file()) in told
+    assert "GFLOP/s" in told
+    machine = load_machine("this-machine", *module.machine_files())
+    assert set(machine.shares_at) == {"32", "64"}
+    assert {"gemm", "potrf", "trsm", "syrk", "geqrt", "getrf", "larfb", "tpqrt", "other"} <= set(
+        machine.shares_at["64"]
+    )
+    for name in ("gflops", "get_s", "put_s", "bandwidth", "task_s", "start_s"):
+        assert getattr(machine, name) > 0, name
+    assert "measured on" in machine.about
+    planned = nw.plan(linalg.cholesky, nw.zeros((256, 256), chunks=64))
+    assert planned.machine.gflops == machine.gflops
+    assert planned.machine.rate("potrf") == pytest.approx(machine.gflops * 1e9 * machine.shares_at["64"]["potrf"])
+    assert "not calibrated" not in str(planned)
+    assert not list((folder / "store").glob("calibrate/*/*"))  # nothing is left behind
+
+
+def test_every_kernel_is_called_with_operands_that_it_takes():
+    for each in kernel_calls(48):
+        each.call()
+        assert each.flops > 0, each.kernel
+    rates = kernel_rates(2, (16,), 0.001, 1)
+    peak, shares = shares_of(rates)
+    assert peak == rates[16]["gemm"]
+    assert shares["16"]["gemm"] == 1.0
+
+
+def test_rates_between_two_lengths_lie_between():
+    machine = Machine(
+        name="m", gflops=10.0, shares_at={"256": {"gemm": 0.5, "potrf": 0.1}, "1024": {"gemm": 1.0, "potrf": 0.3}}
+    )
+    assert machine.at(512).rate("potrf") == pytest.approx(2e9)
+    assert machine.at(64).rate("potrf") == pytest.approx(1e9)
+    assert machine.at(4096).rate("gemm") == pytest.approx(10e9)
+
+
+def test_machines_of_the_users_files_are_found_by_the_setting(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[our-nodes]\nslots = 32\ngflops = 45.0\n")
+    with nw.config.set({"plan.machines": [str(path)]}):
+        assert nw.plan(linalg.cholesky, nw.zeros((100, 100)), machine="our-nodes").machine.slots == 32
+    with (
+        nw.config.set({"plan.machines": [str(tmp_path / "gone.toml")]}),
+        pytest.raises(ValueError, match=r"gone\.toml"),
+    ):
+        nw.plan(linalg.cholesky, nw.zeros((100, 100)))
+
+
+@pytest.mark.parametrize("name", ["lambda-3gb", "lambda-10gb", "lambda-2018", "c7i.xlarge", "c7i.4xlarge"])
+def test_every_machine_has_sources_and_prices(name):
+    machine = load_machine(name)
+    assert machine.prices.worker_hour > 0
+    assert machine.sources
+    assert machine.about
