@@ -1,5 +1,7 @@
 """For a deadline or a budget a way to run is chosen, and the others are told."""
 
+from dataclasses import replace
+
 import pytest
 
 import numpywren as nw
@@ -51,11 +53,12 @@ def test_what_cannot_be_kept_is_come_near_to():
 
 
 def test_settings_of_a_choice_make_a_run_go_that_way(tmp_path):
-    planned = nw.plan(linalg.cholesky, matrix(2048), machine=CLOUD, deadline="1h", workers=4)
+    machine = replace(CLOUD, memory=2**28)
+    planned = nw.plan(linalg.cholesky, matrix(8192), machine=machine, deadline="1h", workers=4)
     best = planned.choices[0]
     assert best.depth is not None
     with nw.config.set(best.settings):
-        again = nw.plan(linalg.cholesky, nw.zeros((2048, 2048), chunks=best.chunks))
+        again = nw.plan(linalg.cholesky, nw.zeros((8192, 8192), chunks=best.chunks))
     assert again.tasks == planned.tasks
 
 
