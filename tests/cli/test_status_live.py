@@ -102,12 +102,11 @@ def test_in_a_log_it_writes_lines(halted, command):
     process = command("status", halted.url, "--live")
     assert process.stdout.readline() == f"{halted.url}\n"
     assert re.fullmatch(r"running: \d+ of \d+ tasks \(\d+%\), 0 workers\n", process.stdout.readline())
-    halted.start(1)
-    halted.wait()
+    halted.resume().wait()  # which stops the run for a moment
     out, err = process.communicate(timeout=120)
     lines = out.splitlines()
     assert re.fullmatch(r"done: (\d+) of \1 tasks \(100%\), 0 workers", lines[-1])
-    assert len(lines) <= 101
+    assert len(lines) < 2 * 101
     assert (err, process.returncode) == ("", 0)
 
 

@@ -14,10 +14,10 @@ from rich.live import Live
 import numpywren as nw
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.live import Speed, TaskNames, picture
-from numpywren.cli.show import printable, status_fields, status_table, to_json
+from numpywren.cli.show import failure_text, printable, status_fields, status_table, to_json
 from numpywren.control import Status
 from numpywren.errors import ControlPlaneLostError
-from numpywren.job.run import LOOK_MAX_S, LOOK_S, LOOK_SHARE
+from numpywren.job.run import BEING_RESUMED, LOOK_MAX_S, LOOK_S, LOOK_SHARE
 from numpywren.worker import RunRecord
 
 __all__ = ["add_commands"]
@@ -95,7 +95,7 @@ def _tell(url: str) -> Status:
         if told != (told := (now.state, percent)):
             typer.echo(f"{now.state}: {now.done} of {now.total} tasks ({percent}%), {now.workers} workers")
     if now.failure is not None:
-        typer.echo(printable(f"{now.failure.error}: {now.failure.message}"))
+        typer.echo(printable(failure_text(now.failure)))
     return now
 
 
@@ -113,6 +113,7 @@ def _looks(run: nw.Run) -> Iterator[Status]:
                 f"client has the result and forgot the run, or deleted it; else `numpywren resume {run.url}` carries on"
             ) from error
         yield seen
-        if seen.state != "running":
+        resumed = seen.failure is not None and seen.failure.message == BEING_RESUMED
+        if seen.state != "running" and not resumed:
             return
         time.sleep(min(max(LOOK_S, LOOK_SHARE * (time.monotonic() - began)), LOOK_MAX_S))

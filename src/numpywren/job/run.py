@@ -36,6 +36,8 @@ LOOK_S, LOOK_MAX_S = 0.1, 2.0
 LOOK_SHARE = 0.02
 #: Workers that may leave in trouble, one after another with nothing done, before the run is given up.
 LOST_WORKERS = 5
+#: What a run says that is stopped for a moment, until it carries on.
+BEING_RESUMED = "being resumed"
 #: Seconds for which nobody may be at work on a run that this client only watches.
 STALLED_S = 60.0
 
@@ -274,7 +276,7 @@ class Run:
         self._stop_workers()
         if status is None:
             return
-        self._control().stop(Failure("cancelled", "RunCancelledError", "being resumed"))
+        self._control().stop(Failure("cancelled", "RunCancelledError", BEING_RESUMED))
         deadline = time.monotonic() + number_setting("worker.lease")
         while self._control().status().workers and time.monotonic() < deadline:
             time.sleep(LOOK_S)
