@@ -53,7 +53,9 @@ def test_wheel_holds_the_package_the_licence_and_the_marker_of_types(wheel):
     modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     assert modules <= set(names)
     assert "numpywren/py.typed" in names
-    assert {f"numpywren/control/lua/{path.name}" for path in ROOT.glob("src/numpywren/control/lua/*.lua")} <= set(names)
+    assert {
+        f"numpywren/control/redis/lua/{path.name}" for path in ROOT.glob("src/numpywren/control/redis/lua/*.lua")
+    } <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]
 

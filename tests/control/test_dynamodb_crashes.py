@@ -9,8 +9,9 @@ import pytest
 from botocore.session import Session
 from servers.ministack import ministack
 
-from numpywren.control import Arrival, Claim, Reader, TaskState, dynamodb_completion, open_plane
-from numpywren.control.dynamodb_items import decode
+from numpywren.control import Arrival, Claim, Reader, TaskState, open_plane
+from numpywren.control.dynamodb import completion as dynamodb_completion
+from numpywren.control.dynamodb.items import decode
 from numpywren.testing.control import ManualClock
 from numpywren.testing.faults import Fault, FaultyProxy
 

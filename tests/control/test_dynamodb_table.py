@@ -12,10 +12,10 @@ from botocore.session import Session
 from servers.ministack import ministack
 
 from numpywren.control import Arrival, Claim, Reader, TaskState, open_plane
-from numpywren.control.dynamodb_items import decode
-from numpywren.control.dynamodb_table import Table
-from numpywren.control.dynamodb_url import Address, parse
-from numpywren.control.objects_clock import ServerClock
+from numpywren.control.dynamodb.items import decode
+from numpywren.control.dynamodb.table import Table
+from numpywren.control.dynamodb.url import Address, parse
+from numpywren.control.server_clock import ServerClock
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.testing.control import ManualClock
 
@@ -224,7 +224,7 @@ def test_bad_credentials_are_said_without_telling_them(refusing, code):
 
 
 def test_trying_again_has_an_end(refusing, monkeypatch):
-    monkeypatch.setattr("numpywren.control.dynamodb_table.ATTEMPTS", 3)
+    monkeypatch.setattr("numpywren.control.dynamodb.table.ATTEMPTS", 3)
     refusing.answer = 400, "ProvisionedThroughputExceededException", "too fast"
     with pytest.raises(StoreError, match="failed, and so did 2 further attempts: Provisioned") as caught:
         open_plane("dynamodb://table?run=r").status()

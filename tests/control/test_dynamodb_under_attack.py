@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from servers.ministack import ministack
 
-from numpywren.control import dynamodb_completion, open_plane
+from numpywren.control import open_plane
+from numpywren.control.dynamodb import completion as dynamodb_completion
 from numpywren.testing.control_hammer import hammer
 from numpywren.testing.control_machine import ControlPlaneMachine
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 
 from numpywren.algorithms import cholesky
-from numpywren.control import Arrival, Claim, Failure, Reader, Status, TaskState, objects_head, open_plane
+from numpywren.control import Arrival, Claim, Failure, Reader, Status, TaskState, open_plane
 from numpywren.control.memory import MemoryPlane
-from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import LARGEST_HEAD, Batch, Blob, Head, claiming, completing, deflate, inflate
-from numpywren.control.objects_state import Replica, merged
+from numpywren.control.objects import head as objects_head
+from numpywren.control.objects.log import LARGEST_HEAD, Batch, Blob, Head, claiming, completing, deflate, inflate
+from numpywren.control.objects.state import Replica, merged
+from numpywren.control.server_clock import ServerClock
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.lambdapack import Task
 from numpywren.matrix import Store, open_store

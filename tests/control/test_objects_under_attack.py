@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from servers.moto import moto
 
-from numpywren.control import ControlPlane, objects_head, open_plane
+from numpywren.control import ControlPlane, open_plane
+from numpywren.control.objects import head as objects_head
 from numpywren.testing.control_hammer import hammer
 from numpywren.testing.control_machine import ControlPlaneMachine
 

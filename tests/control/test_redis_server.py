@@ -16,9 +16,9 @@ from servers import redis as servers
 
 from numpywren.config import config
 from numpywren.control import Arrival, Claim, Failure, Reader, TaskState, open_plane
-from numpywren.control.redis import RedisPlane
-from numpywren.control.redis_link import Address
-from numpywren.control.redis_scripts import script
+from numpywren.control.redis.link import Address
+from numpywren.control.redis.plane import RedisPlane
+from numpywren.control.redis.scripts import script
 from numpywren.errors import ControlPlaneLostError, StoreError
 
 BINARIES = servers.binaries()
@@ -80,7 +80,7 @@ def test_without_the_library_the_error_names_the_extra():
 
 def test_every_script_has_its_comments():
     for name in ("claim", "renew", "release", "complete", "stop", "status", "stage", "swap", "hello"):
-        code = (resources.files("numpywren.control") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+        code = (resources.files("numpywren.control.redis") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
         assert code.startswith("-- ")
         assert script(name).source.endswith(code)
 

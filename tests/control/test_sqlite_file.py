@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from numpywren.control import Arrival, Failure, Reader, Status, TaskState, open_plane
-from numpywren.control import sqlite_file as module
+from numpywren.control.sqlite import file as module
 from numpywren.errors import ControlPlaneLostError, StoreError
 
 ROOT = TaskState("a", 0, 0)

@@ -14,7 +14,8 @@ import yaml
 from servers.redis import binaries, server
 
 from numpywren.config import config, memory_bytes
-from numpywren.control import TaskState, dynamodb_table, open_plane
+from numpywren.control import TaskState, open_plane
+from numpywren.control.dynamodb import table as dynamodb_table
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CONTAINERS = sorted(DEPLOY.rglob("*Dockerfile"))

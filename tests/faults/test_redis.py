@@ -90,7 +90,7 @@ def test_a_run_is_resumed_after_a_restart_without_a_log(stored, wanted, tmp_path
 
 
 def test_a_run_whose_server_stays_away_is_lost_and_can_be_resumed_elsewhere(stored, wanted, tmp_path, monkeypatch):
-    monkeypatch.setattr("numpywren.control.redis_link.PATIENCE_S", 0.5)
+    monkeypatch.setattr("numpywren.control.redis.link.PATIENCE_S", 0.5)
     with servers.server(BINARIES[NEWEST], tmp_path) as server:
         with nw.config.set({"control": server.url, "worker.slots": 1}):
             run = nw.submit(nw.linalg.cholesky, stored)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from numpywren.control.memory import MemoryPlane
 from numpywren.control.plane import Completion, Reader
-from numpywren.control.sqlite import SqlitePlane
+from numpywren.control.sqlite.plane import SqlitePlane
 
 
 class Eager:

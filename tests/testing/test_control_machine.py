@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 from numpywren.control.memory import MemoryPlane
-from numpywren.control.sqlite import SqlitePlane
+from numpywren.control.sqlite.plane import SqlitePlane
 from numpywren.testing.control_machine import ControlPlaneMachine
 
 SETTINGS = settings(

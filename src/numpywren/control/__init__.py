@@ -44,12 +44,12 @@ __all__ = [
 
 #: Scheme of a URL: who opens it, ``opener(url, clock)``; imported when first used, so that extras stay optional.
 SCHEMES: dict[str, str] = {
-    "dynamodb": "numpywren.control.dynamodb:DynamoPlane",
+    "dynamodb": "numpywren.control.dynamodb.plane:DynamoPlane",
     "memory": "numpywren.control.memory:open_memory",
-    "objects": "numpywren.control.objects:ObjectsPlane",
-    "redis": "numpywren.control.redis:RedisPlane",
-    "rediss": "numpywren.control.redis:RedisPlane",
-    "sqlite": "numpywren.control.sqlite:SqlitePlane",
+    "objects": "numpywren.control.objects.plane:ObjectsPlane",
+    "redis": "numpywren.control.redis.plane:RedisPlane",
+    "rediss": "numpywren.control.redis.plane:RedisPlane",
+    "sqlite": "numpywren.control.sqlite.plane:SqlitePlane",
 }
 
 

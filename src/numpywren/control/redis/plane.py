@@ -31,7 +31,7 @@ from numpywren.control.plane import (
     lost,
     poisoned,
 )
-from numpywren.control.redis_link import RedisLink
+from numpywren.control.redis.link import RedisLink
 from numpywren.errors import NumpywrenError
 
 __all__ = ["RedisPlane"]

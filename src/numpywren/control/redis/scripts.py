@@ -35,6 +35,6 @@ class Script:
 @functools.cache
 def script(name: str) -> Script:
     """Find a script by its name."""
-    folder = resources.files("numpywren.control") / "lua"
+    folder = resources.files("numpywren.control.redis") / "lua"
     source = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in (*_BEFORE[name], name))
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from numpywren.control import sqlite_statements as sql
 from numpywren.control.plane import lost
+from numpywren.control.sqlite import statements as sql
 from numpywren.errors import ControlPlaneLostError, StoreError
 
 __all__ = ["BUSY_TIMEOUT_S", "PlaneFile"]

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from numpywren.control.objects_clock import ServerClock
-from numpywren.control.objects_log import LARGEST_HEAD, OWN_KEYS, Batch, Blob, Head, Transition, deflate, inflate
-from numpywren.control.objects_state import Replica, merged, split
+from numpywren.control.objects.log import LARGEST_HEAD, OWN_KEYS, Batch, Blob, Head, Transition, deflate, inflate
+from numpywren.control.objects.state import Replica, merged, split
 from numpywren.control.plane import lost
+from numpywren.control.server_clock import ServerClock
 from numpywren.errors import StoreError, TileDamagedError
 from numpywren.matrix import Store
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from numpywren.control.memory import Entry, Ledger, MemoryPlane
-from numpywren.control.objects_log import Batch, Blob, Transition, perform
+from numpywren.control.objects.log import Batch, Blob, Transition, perform
 from numpywren.control.plane import Completion, Failure, Status, TaskState
 
 __all__ = ["Replica", "Written", "merged", "split"]

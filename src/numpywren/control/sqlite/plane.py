@@ -16,7 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from numpywren.control import sqlite_statements as sql
 from numpywren.control.plane import (
     LONGEST,
     MAX_ATTEMPTS,
@@ -31,7 +30,8 @@ from numpywren.control.plane import (
     lost,
     poisoned,
 )
-from numpywren.control.sqlite_file import PlaneFile
+from numpywren.control.sqlite import statements as sql
+from numpywren.control.sqlite.file import PlaneFile
 
 __all__ = ["SqlitePlane"]
 

@@ -1,6 +1,6 @@
 """The control plane in an object store, with nothing else: a log that is extended by conditional writes.
 
-All that changes is one object, ``head`` (see `numpywren.control.objects_log`). A handle holds a replica of the run's
+All that changes is one object, ``head`` (see `numpywren.control.objects.log`). A handle holds a replica of the run's
 state, which it brings up to date by reading the head. To make transitions it replaces the head by one that has a
 batch more, on the condition that nobody else did so since; who loses reads what the others did, and tries again. So
 each batch takes effect at one moment, or never.
@@ -22,9 +22,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
-from numpywren.control.objects_head import RACES, SharedLog
-from numpywren.control.objects_log import Transition, claiming, completing, stopping
-from numpywren.control.objects_state import Replica
+from numpywren.control.objects.head import RACES, SharedLog
+from numpywren.control.objects.log import Transition, claiming, completing, stopping
+from numpywren.control.objects.state import Replica
 from numpywren.control.plane import Arrival, Claim, Completion, ControlPlane, Failure, Status, TaskState
 from numpywren.errors import StoreError
 from numpywren.matrix import open_store

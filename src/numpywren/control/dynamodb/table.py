@@ -16,10 +16,10 @@ from errno import EACCES
 from itertools import chain, count
 from typing import Any, TypeVar
 
-from numpywren.control.dynamodb_items import Action, Item, Key, decode, encode, parts
-from numpywren.control.dynamodb_url import Address
-from numpywren.control.objects_clock import ServerClock
+from numpywren.control.dynamodb.items import Action, Item, Key, decode, encode, parts
+from numpywren.control.dynamodb.url import Address
 from numpywren.control.plane import lost
+from numpywren.control.server_clock import ServerClock
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.matrix.store_errors import keep_botocore_quiet
 

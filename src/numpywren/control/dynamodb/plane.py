@@ -1,7 +1,7 @@
 """The control plane in a DynamoDB table: for workers anywhere, and nothing is paid for while nobody asks.
 
-What the items are is told in `numpywren.control.dynamodb_items`. Every transition is one transaction or one conditional
-write, but for a completion, which is a sequence that may be repeated (`numpywren.control.dynamodb_completion`). All
+What the items are is told in `numpywren.control.dynamodb.items`. Every transition is one transaction or one conditional
+write, but for a completion, which is a sequence that may be repeated (`numpywren.control.dynamodb.completion`). All
 reads are consistent. A call reads the run's item first, and works in the generation that it names: who is overtaken by
 a `restore` has come before it.
 """
@@ -17,8 +17,8 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
-from numpywren.control.dynamodb_completion import Completing
-from numpywren.control.dynamodb_items import (
+from numpywren.control.dynamodb.completion import Completing
+from numpywren.control.dynamodb.items import (
     VERSION,
     Item,
     Key,
@@ -34,9 +34,9 @@ from numpywren.control.dynamodb_items import (
     total_of,
     update,
 )
-from numpywren.control.dynamodb_leases import MOMENT, Leases, forget_at
-from numpywren.control.dynamodb_table import PATIENCE_S, Refused, Table, pause
-from numpywren.control.dynamodb_url import parse
+from numpywren.control.dynamodb.leases import MOMENT, Leases, forget_at
+from numpywren.control.dynamodb.table import PATIENCE_S, Refused, Table, pause
+from numpywren.control.dynamodb.url import parse
 from numpywren.control.plane import (
     LONGEST,
     Arrival,

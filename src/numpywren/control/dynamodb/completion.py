@@ -22,9 +22,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from numpywren.control.dynamodb_items import Action, Item, Key, Layout, named, put, remove, short, update
-from numpywren.control.dynamodb_leases import forget_at
-from numpywren.control.dynamodb_table import Refused, Table
+from numpywren.control.dynamodb.items import Action, Item, Key, Layout, named, put, remove, short, update
+from numpywren.control.dynamodb.leases import forget_at
+from numpywren.control.dynamodb.table import Refused, Table
 from numpywren.control.plane import Arrival, Completion
 
 __all__ = ["Completing"]

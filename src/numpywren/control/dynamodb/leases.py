@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from numpywren.control.dynamodb_items import (
+from numpywren.control.dynamodb.items import (
     Action,
     Item,
     Key,
@@ -28,7 +28,7 @@ from numpywren.control.dynamodb_items import (
     run_key,
     update,
 )
-from numpywren.control.dynamodb_table import Refused, Table, pause
+from numpywren.control.dynamodb.table import Refused, Table, pause
 from numpywren.control.plane import MAX_ATTEMPTS, Claim, poisoned
 
 __all__ = ["MOMENT", "Leases", "forget_at"]

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from numpywren.config import setting, text_setting
 from numpywren.control.plane import lost
-from numpywren.control.redis_scripts import script
+from numpywren.control.redis.scripts import script
 from numpywren.errors import StoreError
 from numpywren.matrix.store_errors import scrubbed
 
