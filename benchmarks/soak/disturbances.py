@@ -39,8 +39,8 @@ FAILING, DAMAGED = 0.05, 0.01
 SLOW_S = 0.1
 #: Seconds for which a silent store is silent: longer than anybody waits for an answer.
 SILENT_S = 35.0
-#: Share of the calls to a plane that are repeated or come late.
-REPEATED = 0.05
+#: Share of the calls to a plane that are repeated, and of those that come late.
+REPEATED = 0.03
 
 
 @dataclass
