@@ -140,6 +140,16 @@ def test_a_plan_says_what_a_run_would_take():
     assert json.loads(json.dumps(planned.to_json()))["tasks"] == planned.tasks
 
 
+def test_dust_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"100,000,000 tiles of 100.*larger tiles"):
+        nw.plan(linalg.cholesky, zeros(10**6, 10**6, chunks=100))
+
+
+def test_a_plan_shows_its_table():
+    planned = nw.plan(linalg.cholesky, zeros(100, 100))
+    assert repr(planned) == str(planned)
+
+
 def test_a_plan_makes_nothing(tmp_path):
     with nw.config.set({"store": str(tmp_path)}):
         nw.plan(linalg.svd, zeros(100, 60))

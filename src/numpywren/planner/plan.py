@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from numpywren.planner.simulate import Simulation
 
 __all__ = ["KernelCount", "Plan", "make_plan"]
+
+#: Tiles of one matrix beyond which nothing is planned.
+MOST_TILES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class KernelCount:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What a run would take; made by `numpywren.planner`.
 
@@ -158,7 +162,8 @@ class Plan:
     def rows(self) -> list[tuple[str, str]]:
         """The figures as people read them: what, and how much."""
         bound = format_bytes(self.machine.memory)
-        fits = f"of {bound}" if self.fits else f"and a worker has {bound}: use smaller tiles"
+        remedy = f"for {self.largest}, and a worker has {bound}: use smaller tiles, or workers with more"
+        fits = f"of {bound}" if self.fits else remedy
         return [
             ("tasks", f"{self.tasks:,}"),
             ("floating point operations", f"{self.flops:.3g}"),
@@ -209,6 +214,9 @@ class Plan:
             ]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
         cells = "".join(f"<tr><th>{what}</th><td>{value}</td></tr>" for what, value in self.rows())
         kernels = "".join(
@@ -247,7 +255,14 @@ class Plan:
 
 
 def make_plan(workload: Workload, machine: Machine) -> Plan:
-    """Plan a run on a kind of worker; how fast that is depends on the length of the tiles."""
+    """Plan a run on a kind of worker; how fast that is depends on the length of the tiles.
+
+    Raises
+    ------
+    ValueError
+        If there are so many tiles that counting the tasks would take minutes, and running them for ever.
+    """
+    _refuse_dust(workload)
     machine = machine.at(workload.tile_length)
     shapes = Shapes(workload)
     costs = census(workload, shapes)
@@ -269,6 +284,16 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
         seconds_at_least=float(schedule.finish.max(initial=0.0)),
         profile=profile(graph, schedule, workload.itemsize),
     )
+
+
+def _refuse_dust(workload: Workload) -> None:
+    for name, binding in workload.bindings.items():
+        tiles = math.prod(part.tiles for part in binding.partitions or ())
+        if tiles > MOST_TILES:
+            raise ValueError(
+                f"{name} would be cut into {tiles:,} tiles of {workload.tile_length}, and there is at least one task for "
+                f"each of many of them: use larger tiles (chunks=…), so that there are at most {MOST_TILES:,}"
+            )
 
 
 def _moving_s(cost: KindCost, machine: Machine) -> NDArray[np.float64]:
