@@ -50,6 +50,7 @@ class Scale:
     n: int
     chunks: int
     workers: int
+    functions: tuple[str, ...] = FUNCTIONS
 
 
 FULL = Scale(
@@ -64,7 +65,7 @@ FULL = Scale(
     4096,
     120,
 )
-SMALL = Scale(((16_384, 2048, 10, "lambda-2018"),), 16_384, 2048, 12)
+SMALL = Scale(((16_384, 2048, 10, "lambda-2018"),), 16_384, 1024, 12)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def hours(core_seconds: float) -> str:
 def completion(scale: Scale) -> Table:
     """Completion time beside ScaLAPACK's on the same cores."""
     rows = []
-    for function in FUNCTIONS:
+    for function in scale.functions:
         for n, chunks, workers, name in scale.sizes:
             machine = load_machine(name)
             model = scalapack.seconds(function, n, scalapack.Cluster(workers * machine.slots, machine.gflops))
@@ -138,14 +139,14 @@ def elasticity(scale: Scale) -> Table:
     machine = load_machine("lambda-3gb")
     rows = []
     for function in ("cholesky", "qr"):
-        work = workload(function, scale.n, scale.chunks, machine, scale.workers, **_narrow(function))
+        work = workload(function, scale.n // 2, scale.chunks, machine, scale.workers, **_narrow(function))
         static, elastic = run(work, machine, scale.workers, static=True), run(work, machine, scale.workers)
         saved = 1 - elastic.core_seconds / static.core_seconds
         times = (duration(static.seconds), duration(elastic.seconds))
         rows.append((function, *times, hours(static.core_seconds), hours(elastic.core_seconds), f"{saved:.0%}"))
         told(f"elastic {function}: {saved:.0%} saved")
     head = ("function", "time, static", "time, elastic", "core hours, static", "core hours, elastic", "saved")
-    text = f"Order {scale.n:,}, tiles of {scale.chunks}, at most {scale.workers} functions of 3 GB with one slot."
+    text = f"Order {scale.n // 2:,}, tiles of {scale.chunks}, at most {scale.workers} functions of 3 GB with one slot."
     return Table("Workers that come and go against a pool that stays", text, head, tuple(rows))
 
 
@@ -242,16 +243,16 @@ def killing(scale: Scale) -> Table:
 def sharing(scale: Scale) -> Table:
     """The effect of sharing the tile cache between the slots of a worker: QR, which the original did poorly."""
     one = load_machine("lambda-3gb")
-    in_all = max(8, scale.workers // 8 * 8)
+    in_all = max(8, scale.workers // 16 * 8)
     ways = {}
     for slots in (1, 2, 4, 8):
         machine = replace(one, slots=slots, memory=slots * one.memory, bandwidth=slots * one.bandwidth)
-        work = workload("qr", scale.n, scale.chunks, one, in_all)
+        work = workload("qr", scale.n // 2, scale.chunks, one, in_all)
         ways[str(slots)] = lambda machine=machine, work=work, slots=slots: run(
             work, machine, in_all // slots, static=True
         )
     text = (
-        f"QR of order {scale.n:,}, tiles of {scale.chunks}, {in_all} slots in all, in workers of 1, 2, 4 and 8 slots. "
+        f"QR of order {scale.n // 2:,}, tiles of {scale.chunks}, {in_all} slots in all, in workers of 1, 2, 4 and 8. "
         "Memory and bandwidth of a worker grow with its slots, so that all that differs is who can use what another "
         "has read. Costs are those of one-slot functions throughout, and not to be compared."
     )
@@ -300,13 +301,15 @@ def main(words: list[str] | None = None) -> list[Table]:
     parser = argparse.ArgumentParser(description="The claims of the original paper, simulated.")
     parser.add_argument("--small", action="store_true", help="small matrices, to see that it works")
     parser.add_argument("--sizes", type=int, default=None, help="how many of the sizes of the first table")
+    parser.add_argument("--functions", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, help="of the first table")
     parser.add_argument("--only", nargs="+", choices=[make.__name__ for make in TABLES])
     parser.add_argument("--out", type=Path, default=None)
     chosen = parser.parse_args(words)
     scale = SMALL if chosen.small else FULL
-    scale = replace(scale, sizes=scale.sizes[: chosen.sizes])
+    scale = replace(scale, sizes=scale.sizes[: chosen.sizes], functions=tuple(chosen.functions))
     found = list(tables(scale, chosen.only))
     options = [] if chosen.sizes is None else [f"--sizes {chosen.sizes}"]
+    options += [f"--only {' '.join(chosen.only)}"] if chosen.only else []
     text = page(found, " ".join(["python benchmarks/reproduce.py", *options, "--out docs/reproduction.md"]))
     if chosen.out:
         chosen.out.write_text(text)

@@ -123,3 +123,10 @@ def test_tasks_at_the_end_of_a_long_chain_have_sizes_too():
     sizes = TaskSizes(work.dataflow, work.bindings, work.record)
     *_, last = work.dataflow.tasks()
     assert sizes.promise(last) > 0
+
+
+def test_a_static_pool_outlives_the_lives_of_its_workers():
+    work = workload(linalg.cholesky, (640, 640), depth=1)
+    got = simulate(work, replace(FAST, gflops=1e-3, life_s=10.0), fixed(4))
+    assert got.seconds > 10.0
+    assert got.started == 4

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +159,8 @@ class Simulator:
     """One simulated run."""
 
     def __init__(self, workload: Workload, machine: Machine, pool: Pool) -> None:
+        if pool.static:  # they stay until the end
+            machine = replace(machine, life_s=0.0)
         self.workload, self.machine, self.pool = workload, machine.at(workload.tile_length), pool
         self.flow = workload.dataflow
         shapes = Shapes(workload)
