@@ -106,12 +106,16 @@ def _figure(height: int, x_label: str, y_label: str, **options: Any) -> figure:
         **options,
     )
     made.toolbar.logo = None
+    made.axis.axis_label_text_font_style = "normal"
+    made.axis.axis_label_text_font_size = "13px"
+    made.axis.major_label_text_font_size = "12px"
+    made.axis.minor_tick_line_color = None
     made.xgrid.grid_line_alpha = 0.0
     return made
 
 
 def _over_time(height: int, y_label: str, time: Any, **options: Any) -> figure:
-    return _figure(height, "time since the first event (s)", y_label, x_range=time, **options)
+    return _figure(height, "time (s)", y_label, x_range=time, **options)
 
 
 def _legend(made: figure) -> None:
@@ -122,6 +126,7 @@ def _legend(made: figure) -> None:
     legend.orientation, legend.click_policy, legend.location = "horizontal", "hide", "left"
     legend.background_fill_alpha = legend.border_line_alpha = 0.0
     legend.padding = legend.margin = 2
+    legend.label_text_font_size = "13px"
     legend.glyph_width, legend.spacing = 24, 12
     made.center.remove(legend)
     made.add_layout(legend, "above")
@@ -270,7 +275,7 @@ def _flops(view: View, time: Any) -> figure:
 
 
 def _durations(views: Mapping[str, View], kernels: Sequence[str]) -> figure:
-    made = _figure(300, "seconds that a task computed", "tasks", x_axis_type="log")
+    made = _figure(300, "time of a task (s)", "tasks", x_axis_type="log")
     for number, name in enumerate(kernels[: len(COLOURS)]):
         made.quad(
             left="left", right="right", bottom=0, top="count", source=_source(f"durations_{number}",

@@ -15,12 +15,11 @@
         for (const side of [...plot.below, ...plot.left, ...plot.above, ...plot.right]) {
           if (side.type.endsWith("Axis")) {
             side.setv({
-              axis_label_text_color: text, axis_label_text_font_style: "normal", axis_label_text_font_size: "13px",
-              major_label_text_color: faint, major_label_text_font_size: "12px",
-              axis_line_color: line, major_tick_line_color: line, minor_tick_line_color: null,
+              axis_label_text_color: text, major_label_text_color: faint,
+              axis_line_color: line, major_tick_line_color: line,
             });
           } else if (side.type === "Legend") {
-            side.setv({ label_text_color: text, label_text_font_size: "13px", inactive_fill_color: shade("--ground") });
+            side.setv({ label_text_color: text, inactive_fill_color: shade("--ground") });
           }
         }
         for (const grid of plot.center) {

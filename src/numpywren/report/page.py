@@ -30,7 +30,7 @@ ORDERLY = ("finished", "idle", "deadline", "told", "failed")
 SECTIONS = {
     "timeline": (
         "Timeline",
-        "Every task on its slot, waiting for tiles included. Drag to zoom in, or hold Ctrl and turn the wheel.",
+        "Every task on its slot, from the first event on. Drag to zoom, or hold Ctrl and turn the wheel.",
     ),
     "parallelism": (
         "Workers and available parallelism",
