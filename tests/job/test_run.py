@@ -10,6 +10,7 @@ from linalg.matrices import positive_definite, random
 
 import numpywren as nw
 from numpywren import algorithms, errors, events, job
+from numpywren.control import Failure
 from numpywren.lambdapack import Input, Output, Size
 from numpywren.matrix import open_store
 
@@ -252,6 +253,55 @@ def test_gc_takes_what_is_old_and_leaves_the_rest(tmp_path):
     with pytest.raises(errors.RunNotFoundError):
         nw.attach(old.url)
     assert nw.attach(new.url).status().state == "done"
+
+
+def computed_by_another(array):
+    """A run of which somebody holds a task for an hour."""
+    with nw.config.set({"backend": "command", "command.template": "true {worker}"}):
+        run = nw.submit(nw.linalg.cholesky, array)
+    run.pause()
+    assert run._control().claim("somebody", 1, lease_s=3600.0)
+    return run
+
+
+def made_old(store):
+    for path in Path(store).rglob("*"):
+        os.utime(path, (time.time() - 1e6,) * 2)
+
+
+def test_gc_leaves_a_run_that_is_computed_and_what_it_reads(tmp_path):
+    store = str(tmp_path / "scratch")
+    A = nw.asarray(4 * np.eye(400), chunks=20)
+    run = computed_by_another(A)
+    made_old(store)
+    assert job.gc(store, 0.0, dry_run=True) == ()
+    assert job.gc(store, 500.0) == ()
+    run._control().stop(Failure("cancelled", "RunCancelledError", "enough"))
+    assert job.gc(store, 0.0) == ()  # the lease lasts: whoever has it still computes
+    run._control().release("somebody", [held.task for held in run.status().longest])
+    assert {one.url for one in job.gc(store, 0.0)} == {run.url, A.url}
+
+
+def test_gc_leaves_a_run_that_begins(tmp_path):
+    store = str(tmp_path / "scratch")
+    run = computed_by_another(nw.asarray(4 * np.eye(400), chunks=20))
+    run._control().release("somebody", [held.task for held in run.status().longest])
+    assert run.url not in {one.url for one in job.gc(store, 0.0)}
+    made_old(store)
+    assert run.url in {one.url for one in job.gc(store, 0.0)}
+
+
+def test_gc_refuses_negative_ages(tmp_path):
+    with pytest.raises(ValueError, match="at least 0"):
+        job.gc(str(tmp_path), -1.0)
+
+
+def test_a_client_is_told_that_its_run_was_deleted(tmp_path):
+    run = computed_by_another(nw.asarray(4 * np.eye(400), chunks=20))
+    nw.attach(run.url).delete()
+    for act in (run.wait, run.resume):
+        with pytest.raises(errors.RunNotFoundError, match="the run was deleted"):
+            act()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system, which only root may")

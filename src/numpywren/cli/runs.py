@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 import numpywren as nw
+from numpywren.cli.call import UsageError
 from numpywren.cli.functions import function_call
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.show import describe, described, to_json
 from numpywren.job import gc as collect
 from numpywren.job.workers import worker_options
-from numpywren.matrix import scratch_url
+from numpywren.matrix import open_store, scratch_url
+from numpywren.matrix.local_files import LocalFiles
 from numpywren.worker import main as worker_main
 
 __all__ = ["add_commands"]
@@ -93,8 +95,12 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete runs and unsaved arrays that nobody came back for."""
+    """Delete runs and unsaved arrays that nobody came back for; runs that are being computed stay."""
+    if not older_than >= 0:
+        raise UsageError(f"--older-than is {older_than:g}: hours are at least 0")
     place = scratch_url() if store is None else store
+    if store is not None and isinstance(folder := open_store(store), LocalFiles) and not folder.folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder.folder}; give the store that runs were started with")
     removed = collect(place, older_than * 3600.0, dry_run=dry_run)
     if as_json:
         each_one = [dataclasses.asdict(each) for each in removed]

@@ -12,7 +12,7 @@ import numpy as np
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
-from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, StoreError
+from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, RunNotFoundError, StoreError
 from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
 from numpywren.job.request import Results, Returned
@@ -99,6 +99,8 @@ class Run:
             If the run failed otherwise. `resume` carries on.
         RunCancelledError
             If it was cancelled.
+        RunNotFoundError
+            If it was deleted meanwhile.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         began = time.monotonic()
@@ -181,8 +183,10 @@ class Run:
             Itself, with workers started.
         """
         status: Status | None = None
-        with contextlib.suppress(ControlPlaneLostError):
+        try:
             status = self._control().status()
+        except ControlPlaneLostError as error:
+            self._check_exists(error)
         running = status is not None and status.state == "running"
         if running and self._backend is not None and self._backend.alive():
             return self
@@ -248,7 +252,18 @@ class Run:
             return self._control().status()
         except ControlPlaneLostError as error:
             self._stop_workers()
+            self._check_exists(error)
             raise ControlPlaneLostError(f"{error}; `numpywren resume {self.url}` carries on") from error
+
+    def _check_exists(self, lost: ControlPlaneLostError | None = None) -> None:
+        """See that the run was not deleted while this client held on to it."""
+        exists = True
+        with contextlib.suppress(StoreError):  # who cannot look knows nothing
+            exists = self._store.exists("run.json")
+        if not exists:
+            raise RunNotFoundError(
+                f"the run was deleted: nothing of it is left at {self.url}, and it cannot be resumed; start it anew"
+            ) from lost
 
     def _tend(self, status: Status, troubles: _Troubles, look_s: float) -> None:
         """Start workers where there is work for them; notice when they cannot live, or nobody is there."""
