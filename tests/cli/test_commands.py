@@ -183,11 +183,34 @@ def check_factor():
 
 def test_ctrl_c_then_resume(capsys):
     url = interrupted_run()
+    assert main(["status", url, "--once"]) == 0
+    assert f"nobody is at work; numpywren resume {url}\n" in capsys.readouterr().out
     assert main(["resume", url]) == 0
     check_factor()
     capsys.readouterr()
     assert main(["status", url]) == 0
-    assert "done" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "done" in out
+    assert "nobody" not in out
+
+
+def test_a_finished_run_is_neither_cancelled_nor_forgotten(matrix, capsys):
+    run = nw.submit(nw.linalg.cholesky, matrix)
+    done = run.wait()
+    assert main(["cancel", run.url]) == 0
+    assert capsys.readouterr().out == "the run is done; there is nothing to cancel\n"
+    assert main(["resume", run.url]) == 0
+    assert nw.attach(run.url).status() == done
+    assert done.done == done.total > 0
+
+
+def test_resume_computes_results_of_a_finished_run_that_were_lost(matrix):
+    run = nw.submit(nw.linalg.cholesky, matrix, out="L.zarr")
+    run.wait()
+    (tile, *_) = (path for path in Path("L.zarr/c").rglob("*") if path.is_file())
+    tile.unlink()
+    assert main(["resume", run.url]) == 0
+    np.testing.assert_allclose(np.asarray(nw.open("L.zarr")), np.linalg.cholesky(matrix), atol=1e-9)
 
 
 def test_ctrl_c_then_cancel_then_resume(capsys):

@@ -203,3 +203,18 @@ def test_what_is_no_task_of_the_program_goes_by_its_own_name(halted, plane):
         "task nonsense",
         "task 0:70000",
     ]
+
+
+def test_a_run_at_which_nobody_works_is_drawn_so():
+    def drawn(**changes):
+        speed = Speed()
+        now = Status(**{"state": "running", "total": 9, "done": 5, "ready": 1, "running": 0, "waiting": 3, **changes})
+        for moment in (0.0, 5.0):
+            speed.look(moment, now.done)
+        screen = io.StringIO()
+        Console(file=screen, width=80).print(picture("cholesky", "/a/run", now, speed, str))
+        return screen.getvalue()
+
+    assert "nobody is at work; numpywren resume /a/run" in drawn(workers=0)
+    assert "nobody" not in drawn(workers=1, ready=0, running=1)
+    assert "nobody" not in drawn(workers=0, state="done")

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from numpywren.cli.show import failure_text, printable
+from numpywren.cli.show import failure_text, idle_hint, printable
 from numpywren.config import names_setting
 from numpywren.control import Held, Status
 from numpywren.errors import NumpywrenError
@@ -115,6 +115,9 @@ def picture(title: str, url: str, status: Status, speed: Speed, name: Callable[[
         _bar(status),
         _counts(status, speed),
     ]
+    # between two tasks of a run that goes on there may be nobody for a moment
+    if speed.per_s == 0 and (hint := idle_hint(url, status)):
+        parts.append(Text(printable(hint), style="yellow", overflow="fold"))
     if status.failure is not None:
         parts.append(Text(printable(failure_text(status.failure)), style="red"))
     elif status.longest and status.state == "running":

@@ -19,6 +19,7 @@ __all__ = [
     "describe",
     "described",
     "failure_text",
+    "idle_hint",
     "printable",
     "status_fields",
     "status_table",
@@ -56,6 +57,13 @@ def status_table(now: Status) -> Table:
 def failure_text(failure: Failure) -> str:
     """Why a run stopped."""
     return f"{failure.error}: {failure.message}"
+
+
+def idle_hint(url: str, now: Status) -> str:
+    """What to say of a run for which there is work and at which nobody works; nothing of any other."""
+    if now.state != "running" or now.workers or not (now.ready or now.running):
+        return ""
+    return f"nobody is at work; numpywren resume {url}"
 
 
 def status_fields(url: str, now: Status) -> dict[str, Any]:

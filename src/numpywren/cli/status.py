@@ -14,7 +14,7 @@ from rich.live import Live
 import numpywren as nw
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.live import Speed, TaskNames, picture
-from numpywren.cli.show import failure_text, printable, status_fields, status_table, to_json
+from numpywren.cli.show import failure_text, idle_hint, printable, status_fields, status_table, to_json
 from numpywren.control import Status
 from numpywren.errors import ControlPlaneLostError
 from numpywren.job.run import BEING_RESUMED, LOOK_MAX_S, LOOK_S, LOOK_SHARE
@@ -61,6 +61,8 @@ def _once(url: str, as_json: bool) -> Status:
     else:
         typer.echo(url)  # whole, on a line of its own, to be copied
         Console().print(status_table(now))
+        if hint := idle_hint(url, now):
+            typer.echo(hint)
     return now
 
 

@@ -175,7 +175,7 @@ class Run:
         """Carry on after any crash, failure or cancellation, with workers as configured here.
 
         The control plane is rebuilt from the tiles that exist, unless workers are at work with it; no tile that
-        exists is computed again.
+        exists is computed again. A run that is done, and whose results are all there, stays as it is.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class Run:
             return self
         if status is None or not running or status.workers == 0:
             self._quiet(status)
-            self._rebuild()
+            self._rebuild(status)
         self.start(least=1)  # those seen at work may be dead
         return self
 
@@ -296,10 +296,12 @@ class Run:
         while self._control().status().workers and time.monotonic() < deadline:
             time.sleep(LOOK_S)
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, status: Status | None) -> None:
         """Tell the control plane anew what is left to do, from the tiles that exist."""
         space, dataflow = self._space(), self._dataflow()
         left = remainder(dataflow, frozenset(space.existing()))
+        if status is not None and status.state == "done" and not left.total:
+            return  # it would forget how many tasks were done
         space.delete(left.unread)
         self._plane = open_plane(self._record.control_url(self._store))
         self._plane.restore(left.tasks, left.readers_left, left.total)
