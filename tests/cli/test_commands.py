@@ -91,6 +91,22 @@ def test_run_stores_its_result(matrix, capsys):
     assert captured.err.startswith("run ")
 
 
+def test_run_overwrites_nothing_and_says_what_to_do(matrix, capsys):
+    assert main(["run", "cholesky", "A.zarr", "--out", "L.zarr"]) == 0
+    assert main(["run", "matmul", "A.zarr", "A.zarr", "--out", "L.zarr"]) == 1
+    err = capsys.readouterr().err
+    assert "delete it, or choose another place" in err
+    assert "overwrite=True" not in err
+    np.testing.assert_allclose(np.asarray(nw.open("L.zarr")), np.linalg.cholesky(matrix), atol=1e-9)
+
+
+def test_run_makes_no_numpy_files(matrix, capsys):
+    assert main(["run", "cholesky", "A.zarr", "--out", "L2.npy"]) == 1
+    assert "L2.npy names a NumPy file; arrays are stored as Zarr folders: write L2.zarr" in capsys.readouterr().err
+    assert not Path("L2.npy").exists()
+    assert [path for path in Path("store").rglob("*") if path.is_file()] == []
+
+
 def test_run_takes_the_options_of_the_function(matrix):
     assert main(["run", "cholesky", "A.zarr", "--upper", "--no-check-finite", "--out", "U.zarr"]) == 0
     np.testing.assert_allclose(np.asarray(nw.open("U.zarr")), np.linalg.cholesky(matrix).T, atol=1e-9)

@@ -217,6 +217,15 @@ def test_saving_refuses_to_overwrite(place):
     assert sorted(open_store(place).list()) == ["c/0/0", "zarr.json"]  # nothing of the other is left
 
 
+def test_names_of_numpy_files_are_refused(place):
+    for name in ("A.npy", "A.NPY/"):
+        with pytest.raises(ValueError, match=r"names a NumPy file.*write A\.zarr, or np\.save"):
+            eye(2).save(f"{place}/{name}")
+        with pytest.raises(ValueError, match="names a NumPy file"):
+            create_array(f"{place}/{name}", (3,), 1, "f8")
+    assert not list(open_store(place).list())
+
+
 def test_saving_to_itself_is_refused(place):
     A = asarray(np.ones((3, 3))).save(place + "/a")
     for url in (place + "/a", place + "/a/", place + "/a/c", place):

@@ -219,7 +219,9 @@ def create_array(
     if np.dtype(dtype) == STORED_DTYPES["int64"]:  # pivots and permutations: nothing is computed with them
         layout = replace(layout, dtype=STORED_DTYPES["int64"])
     store = open_store(url)
-    _make_room(store, overwrite=overwrite)
+    # who starts a run cannot have it overwrite anything
+    remedy = "delete it, or pass overwrite=True" if run is None else "delete it, or choose another place"
+    _make_room(store, overwrite=overwrite, remedy=remedy)
     store.put(METADATA_KEY, encode_layout(layout, run))
     return Array(StoredChunks(store, layout))
 
@@ -265,13 +267,20 @@ def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray]
         raise
 
 
-def _make_room(store: Store, *, overwrite: bool) -> None:
+def _make_room(store: Store, *, overwrite: bool, remedy: str = "delete it, or pass overwrite=True") -> None:
     """See that there is nothing at `store`, or delete the array that is there."""
+    place = store.url.rstrip("/")
+    if place.lower().endswith(".npy"):
+        name = place.rpartition("/")[2]
+        raise ValueError(
+            f"{place} names a NumPy file; arrays are stored as Zarr folders: write {name[:-4]}.zarr, or "
+            f"np.save({name!r}, np.asarray(A))"
+        )
     found = next(store.list(), None)
     if found is None:
         return
     if not overwrite:
-        raise FileExistsError(f"at {store.url} {store.contents()[3:]}; delete it, or pass overwrite=True")
+        raise FileExistsError(f"at {store.url} {store.contents()[3:]}; {remedy}")
     if store.exists(METADATA_KEY) or store.exists(".zarray"):
         open_source(store.url)  # refuses a group, whose arrays would be lost from sight
         store.delete(array_keys(list(store.list())))
