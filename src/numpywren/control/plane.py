@@ -38,6 +38,8 @@ __all__ = [
     "TaskState",
     "lost",
     "poisoned",
+    "resumable",
+    "unbegun",
 ]
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -388,9 +390,30 @@ def poisoned(task: str, worker: str | None, attempts: int = MAX_ATTEMPTS) -> Fai
     )
 
 
+#: How the errors of planes end, which do not know the run's URL; who does says it by `resumable` or `unbegun`.
+_REBUILD = "`numpywren resume URL`, with the run's URL, rebuilds it from the tiles that exist"
+_NOTHING_LOST = "; nothing computed is lost with it: "
+_THEN = ", then resume the run"
+
+
 def lost(url: str, reason: str) -> ControlPlaneLostError:
     """Word the loss of a plane."""
-    return ControlPlaneLostError(
-        f"the control plane {url} is lost: {reason}; nothing computed is lost with it: "
-        "`numpywren resume URL`, with the run's URL, rebuilds it from the tiles that exist"
-    )
+    return ControlPlaneLostError(f"the control plane {url} is lost: {reason}{_NOTHING_LOST}{_REBUILD}")
+
+
+def resumable(message: str, url: str) -> str:
+    """What a plane said, with the run's URL where it says how to resume: once."""
+    how = f"`numpywren resume {url}`"
+    if how in message:
+        return message
+    if _REBUILD in message:
+        return message.replace(_REBUILD, f"{how} rebuilds it from the tiles that exist")
+    if message.endswith(_THEN):
+        return f"{message.removesuffix(_THEN)}, then {how}"
+    return f"{message}; {how} carries on"
+
+
+def unbegun(message: str) -> str:
+    """What a plane said, about a run that never began, which nobody can resume."""
+    message = message.removesuffix(_NOTHING_LOST + _REBUILD).removesuffix(_THEN)
+    return message.replace(" is lost: ", " cannot be used: ", 1)

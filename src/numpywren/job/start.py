@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpywren.backends import open_backend
 from numpywren.config import setting
 from numpywren.control import open_plane
+from numpywren.control.plane import unbegun
+from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.job.prepare import modules_of, prepare
 from numpywren.job.request import Request, Returned
 from numpywren.job.resume import roots
@@ -19,6 +22,8 @@ from numpywren.matrix import Array, asarray, create_array, make_private
 from numpywren.worker import check_fits
 
 __all__ = ["execute", "run", "start"]
+
+logger = logging.getLogger(__name__)
 
 
 def start(request: Request, out: str | Mapping[str, str] | None = None, *, detached: bool = True) -> Run:
@@ -42,6 +47,8 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
         If the inputs do not fit the program.
     MemoryBoundError
         If a task does not fit in a worker; nothing has been created.
+    StoreError, ControlPlaneLostError
+        If the store or the control plane refuses, or cannot be reached; what had been created is deleted again.
     """
     workload, store = prepare(request, out)
     record, bindings, dataflow = workload.record, workload.bindings, workload.dataflow
@@ -53,6 +60,7 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     backend = open_backend(setting("backend"), store.url, options)
     handle = Run(store.url, record, store, modules, keep=tuple(request.inputs.values()))
     made: list[Array] = []
+    wrote, planned = False, False
     try:
         make_private(store)
         for binding in bindings.values():
@@ -68,19 +76,46 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
                         run=store.url if outside else None,  # else its workers would not write there
                     )
                 )
+                wrote = True
         record.save(store)
+        wrote = True
         plane.restore(roots(dataflow), {}, dataflow.count())
+        planned = True
         if detached:
             for array in request.inputs.values():
                 array.disown()
         handle.start_on(backend)
-    except BaseException:
-        backend.stop()
+    except BaseException as error:
+        refused = isinstance(error, StoreError | ControlPlaneLostError)
+        _quietly(backend.stop)
         for array in made:
-            array.delete()
-        handle.delete()
+            _quietly(array.delete)
+        # who has just refused, or was not there, is not asked to delete what it never had
+        if planned or not refused:
+            _quietly(handle.forget)
+        if wrote or not refused or store.url.startswith("file:"):
+            _quietly(store.clear)
+        if refused:
+            _say_what_for(error, f"cannot begin a run at {store.url}")
         raise
     return handle
+
+
+def _quietly(clean: Callable[[], None]) -> None:
+    """Clean up after an error, which is what the caller is to see, whatever else goes wrong."""
+    try:
+        clean()
+    except Exception as error:  # noqa: BLE001 - told below the one that matters
+        logger.debug("could not clean up after a run that did not begin: %s", error)
+
+
+def _say_what_for(error: BaseException, purpose: str) -> None:
+    """Put the purpose before an error's message; its type, number and traceback stay."""
+    if isinstance(error, OSError) and error.strerror is not None:
+        error.strerror = f"{purpose}: {unbegun(error.strerror)}"
+        error.args = (error.errno, error.strerror)
+    else:
+        error.args = (f"{purpose}: {unbegun(str(error))}",)
 
 
 def execute(request: Request) -> Any:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import random
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
@@ -37,9 +39,15 @@ ATTEMPTS = 8
 #: Objects up to this size that come over a connection without TLS are compared with the MD5 that S3 gives as etag.
 #: Tiles are larger, and carry a checksum of their own.
 SMALL = 1 << 20
+#: Seconds after a warning of a bucket that does not answer in which other retries are logged for debugging only.
+WARN_AGAIN_S = 30.0
 
 _MD5 = re.compile(r"\"?([0-9a-f]{32})\"?")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+
+#: When each bucket was last warned of.
+_told: dict[str, float] = {}
+_telling = threading.Lock()
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +84,18 @@ class CloudFiles(Store):
         if attempt == attempts or not (passing or isinstance(error, TileDamagedError)):
             raise error
         publish(StoreRetried(operation, url, attempt, str(error)))
-        logger.log(logging.WARNING if attempt > 2 else logging.INFO, "%s; trying again", error)
+        # without the remedy: what its last words advise is being done
+        logger.log(self._level(), "%s; trying again", str(error).rpartition("; ")[0] or error)
         time.sleep(pause_s(attempt, random.random()))  # noqa: S311 - spreads retries, guards nothing
+
+    def _level(self) -> int:
+        """How loudly to tell of a retry: a warning now and then for each bucket, whoever asks it."""
+        bucket, now = "/".join(self.url.split("/")[:3]), time.monotonic()
+        with _telling:
+            if now < _told.get(bucket, -math.inf) + WARN_AGAIN_S:
+                return logging.DEBUG
+            _told[bucket] = now
+        return logging.WARNING
 
     def get_decoded(  # noqa: D102 (inherited)
         self, key: str, decode: Callable[[Buffer], T], at_most: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.config import config
-from numpywren.errors import NotAnArrayError
+from numpywren.errors import NotAnArrayError, StoreError
 from numpywren.matrix.array import Array
 from numpywren.matrix.auto_chunks import auto_chunks, slab_shape
 from numpywren.matrix.dtypes import STORED_DTYPES, matrix_dtype
 from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.partition import grid, tile_indices
-from numpywren.matrix.scratch import new_scratch
+from numpywren.matrix.scratch import Scratch, new_scratch
 from numpywren.matrix.sources import Identity, StoredChunks, Zeros, open_source
 from numpywren.matrix.store import Store, open_store, same_place
 from numpywren.matrix.zarr_format import METADATA_KEY, Layout, array_keys, encode_layout
@@ -97,7 +98,7 @@ def asarray(x: Any, /, *, chunks: Any = "auto", dtype: Any = None) -> Array:
     layout = Layout(shape, normal_chunks(chunks, shape, found), found)
     store, owner = new_scratch()
     target = StoredChunks(store, layout)
-    _write(target, lambda region: np.asarray(values[region]), _piece_of(values))
+    _write(target, lambda region: np.asarray(values[region]), _piece_of(values), owner)
     return Array(target, owner=owner)
 
 
@@ -247,9 +248,15 @@ def _piece_of(values: Any) -> tuple[int, ...]:
     return tuple(int(piece[0] if isinstance(piece, tuple) and piece else piece or 1) for piece in found)
 
 
-def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray], pieces: tuple[int, ...]) -> None:
-    """Store an array slab by slab; what was stored of it goes again if that fails."""
+def _write(
+    target: StoredChunks,
+    read: Callable[[tuple[slice, ...]], np.ndarray],
+    pieces: tuple[int, ...],
+    owner: Scratch | None = None,
+) -> None:
+    """Store an array slab by slab; what was stored of it goes again if that fails, which leaves `owner` nothing."""
     parts, layout = Array(target).partitions, target.layout
+    wrote = False
     slabs = grid(layout.shape, slab_shape(layout.chunks, pieces, layout.dtype.itemsize))
     try:
         for place in tile_indices(slabs):
@@ -259,11 +266,17 @@ def _write(target: StoredChunks, read: Callable[[tuple[slice, ...]], np.ndarray]
                 region = (part.slice(number) for part, number in zip(parts, index, strict=True))
                 inner = tuple(slice(r.start - s.start, r.stop - s.start) for r, s in zip(region, lies, strict=True))
                 target.write_tile(index, slab[inner].astype(layout.dtype, copy=False))
+                wrote = True
         # Last, so that a copy that was cut short is no array.
         target.store.put(METADATA_KEY, encode_layout(layout))
-    except BaseException:
-        target.store.delete(array_keys(list(target.store.list())))
-        target.store.prune()
+    except BaseException as error:
+        if owner is not None and not wrote:
+            owner.disown()
+        if isinstance(error, StoreError) and not wrote and not target.store.url.startswith("file:"):
+            raise  # a store that took nothing in, and may not answer, is not asked to delete it
+        with suppress(StoreError):  # the first error is the one to tell
+            target.store.delete(array_keys(list(target.store.list())))
+            target.store.prune()
         raise
 
 

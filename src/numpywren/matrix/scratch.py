@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
@@ -91,5 +92,9 @@ def make_private(store: Store) -> None:
         for folder in (*reversed(store.folder.parents), store.folder):
             if not folder.is_dir():
                 folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError as error:
+        raise StoreError(
+            errno.ENOTDIR, f"could not make {store.url}: {folder} is a file; set `store` to a folder"
+        ) from error
     except OSError as error:
         raise store_error("make", store.url, error) from error

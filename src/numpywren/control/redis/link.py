@@ -7,9 +7,11 @@ a new connection, is decided here, the same for one server and for a cluster.
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import os
 import random
+import socket
 import ssl
 import threading
 import time
@@ -36,6 +38,7 @@ try:
         AuthorizationError,
         BusyLoadingError,
         ClusterError,
+        InvalidResponse,
         MovedError,
         NoPermissionError,
         NoScriptError,
@@ -46,8 +49,10 @@ try:
         TryAgainError,
     )
     from redis.retry import Retry
-except ImportError as error:  # pragma: no cover - tried in an environment of its own
-    raise ImportError("a control plane in Redis needs redis-py: pip install 'numpywren[redis]'") from error
+except ModuleNotFoundError as error:  # pragma: no cover - tried in an environment of its own
+    raise ModuleNotFoundError(
+        "a control plane in Redis needs redis-py: pip install 'numpywren[redis]'", name=error.name
+    ) from error
 
 __all__ = ["PATIENCE_S", "Address", "RedisLink"]
 
@@ -60,11 +65,20 @@ FIRST_PATIENCE_S = 10.0
 #: Seconds until an answer, and until a connection; longer than a script or a stalled disk takes.
 ANSWER_S, CONNECT_S = 20.0, 5.0
 
+#: Seconds of waiting of which one is told, and until one is told again.
+WARN_S, WARN_AGAIN_S = 3.0, 30.0
+
 #: Longest pause between two attempts.
 MAX_PAUSE_S = 1.0
 
 #: Beginnings of errors that pass by themselves.
 _PASSING = ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY ", "NOREPLICAS", "UNBLOCKED", "READONLY", "TRYAGAIN")
+
+#: What OpenSSL says of a server that answers a handshake in plain text.
+_PLAIN_ANSWERS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST")
+_NO_TLS = "if the server does not speak TLS, write redis://"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +146,9 @@ class RedisLink:
         self._pid = os.getpid()
         self._cluster = False
         self._nodes: list[tuple[str, int]] = []
-        self._reached = False
+        self._warned = -math.inf
+        #: Whether the server ever answered.
+        self.reached = False
         #: Identity of the server process that was asked last: it changes when the server is started again.
         self.server = ""
         #: The newest that an answer told: generation of the run, how often it was loaded, tasks done.
@@ -191,18 +207,23 @@ class RedisLink:
     # -- underneath
 
     def _patiently(self, call: Any) -> Any:
-        pause, deadline = 0.02, math.inf
+        pause, began, failed = 0.02, time.monotonic(), math.inf
         while True:
             try:
                 answer = call()
-                self._reached = True
+                self.reached = True
             except (RedisError, RedisClusterException, OSError) as error:
                 self._refuse(error)
                 now = time.monotonic()
-                deadline = min(deadline, now + self._bound())
-                if now > deadline:
+                failed = min(failed, now) if self.reached else began
+                if now > failed + self._bound():
                     waited = f"no server answered for {self._bound():g} s ({_plain(error)})"
-                    raise lost(self.url, f"{waited}; start it, or correct `control`") from error
+                    shook = self.address.tls and any("handshake" in str(cause) for cause in _causes(error))
+                    remedy = "start it, or correct `control`" + (f" ({_NO_TLS})" if shook else "")
+                    raise lost(self.url, f"{waited}; {remedy}") from error
+                if now > failed + WARN_S and now > self._warned + WARN_AGAIN_S:
+                    self._warned = now
+                    logger.warning("waiting for %s: %s", self.url, _plain(error))
                 if isinstance(error, MovedError | AskError):  # a cluster that was taken for one server
                     self._cluster = True
                 if self._cluster or isinstance(error, ReadOnlyError):
@@ -215,7 +236,7 @@ class RedisLink:
     def _bound(self) -> float:
         if self._patience_s is not None:
             return self._patience_s
-        return PATIENCE_S if self._reached else min(FIRST_PATIENCE_S, PATIENCE_S)
+        return PATIENCE_S if self.reached else min(FIRST_PATIENCE_S, PATIENCE_S)
 
     def _refuse(self, error: BaseException) -> None:
         """Raise what will not pass by itself."""
@@ -233,6 +254,8 @@ class RedisLink:
                 f"the control plane {self.url} has a certificate that is not trusted here: {_plain(error)}; set "
                 "redis.ca to the file of the authority that signed it, then resume the run",
             ) from None
+        if not self.reached:
+            self._refuse_address(error)
         passing = not isinstance(error, ResponseError) or isinstance(
             error, ReadOnlyError | TryAgainError | ClusterError | MovedError | AskError
         )
@@ -243,6 +266,22 @@ class RedisLink:
                 f"the control plane {self.url} refused: {_plain(error)}; see to the server (its memory, its disk, its "
                 "log), then resume the run",
             ) from error
+
+    def _refuse_address(self, error: BaseException) -> None:
+        """Raise what shows that the URL is wrong, where nobody has ever answered."""
+        place, problem = self.address, None
+        for cause in _causes(error):
+            if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+                problem = f"there is no host {place.host!r} ({cause.strerror}); correct `control`"
+            elif isinstance(cause, ssl.SSLError) and cause.reason in _PLAIN_ANSWERS:
+                problem = f"no TLS handshake ({cause.reason}): {_NO_TLS}"
+            elif isinstance(cause, InvalidResponse):
+                problem = (
+                    f"what answers there is no Redis server ({_plain(error)[:100]}); correct `control`, or write "
+                    f"{'redis' if place.tls else 'rediss'}:// if the server speaks {'no' if place.tls else 'only'} TLS"
+                )
+            if problem is not None:
+                raise StoreError(errno.EINVAL, f"the control plane {self.url} cannot be reached: {problem}") from None
 
     def _connected(self) -> Any:
         with self._lock:
@@ -257,7 +296,7 @@ class RedisLink:
         options: dict[str, Any] = {
             "username": text_setting("redis.username"),
             "password": _password_for(place),
-            "socket_timeout": ANSWER_S,
+            "socket_timeout": CONNECT_S,  # the greeting's, a TLS handshake in it
             "socket_connect_timeout": CONNECT_S,
             "socket_keepalive": True,
             "decode_responses": True,
@@ -266,25 +305,21 @@ class RedisLink:
         }
         if place.tls:
             options |= {"ssl": True, "ssl_ca_certs": setting("redis.ca")}
+        patient = {**options, "socket_timeout": ANSWER_S}
         if not self._cluster:
-            client = redis.Redis(
-                host=place.host,
-                port=place.port,
-                db=place.db,
-                redis_connect_func=self._greet_plainly,  # type: ignore[arg-type]  # it is called with the connection
-                **options,
-            )
-            client.ping()  # the greeting learns whether it is a node of a cluster
+            alone: dict[str, Any] = {"host": place.host, "port": place.port, "db": place.db}
+            alone["redis_connect_func"] = self._greet_plainly
+            with redis.Redis(**options, **alone) as client:
+                client.ping()  # the greeting learns whether it is a node of a cluster
             if not self._cluster:
-                return client
-            client.close()
+                return redis.Redis(**patient, **alone)
         if place.db:
             raise ValueError(f"{self.url} is a Redis cluster, which has no databases; write /0 instead of /{place.db}")
         hosts = dict.fromkeys([(place.host, place.port), *self._nodes])
         cluster = RedisCluster(
             startup_nodes=[ClusterNode(*host) for host in hosts],  # type: ignore[no-untyped-call]
             redis_connect_func=self._greet,
-            **options,
+            **patient,
         )
         self._nodes = [(node.host, node.port) for node in cluster.get_nodes()]  # type: ignore[no-untyped-call]
         return cluster

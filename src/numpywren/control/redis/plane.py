@@ -84,8 +84,9 @@ class RedisPlane(ControlPlane):
             state = "done" if total <= 0 else "running"
             link.told(link.evaluate("swap", keys, token, batch, state, total, link.server, link.seen[0]))
         except BaseException:
-            with suppress(NumpywrenError):
-                link.unlink(*staged)
+            if batch and link.reached:
+                with suppress(NumpywrenError):
+                    link.unlink(*staged)
             raise
         link.warn_of_doubt()
 

@@ -1,0 +1,101 @@
+"""A run that cannot be begun: one error, the first, that says what to do; and nothing is left."""
+
+import gc
+import sys
+import time
+
+import numpy as np
+import pytest
+from servers import free_port
+from servers.moto import moto
+
+import numpywren as nw
+from numpywren import errors
+from numpywren.control.memory import MemoryPlane
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """What begins a run, with an input that is there."""
+    with nw.config.set({"store": str(tmp_path / "inputs")}):
+        A = nw.asarray(4 * np.eye(8), chunks=4)
+    return lambda: nw.submit(nw.linalg.cholesky, A)
+
+
+def test_a_bucket_that_does_not_exist_is_the_error(begin, monkeypatch):
+    with moto() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        with nw.config.set({"store": "s3://nobody-has-this/scratch"}), pytest.raises(errors.StoreError) as raised:
+            begin()
+    said = str(raised.value)
+    assert "cannot begin a run at s3://nobody-has-this/scratch/runs/" in said
+    assert "NoSuchBucket" in said
+    assert said.count("could not") == 1
+    assert "delete" not in said
+
+
+def test_a_server_that_is_not_there_is_waited_for_once(begin, monkeypatch, caplog):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up-for-this-test")
+    monkeypatch.setattr("numpywren.matrix.cloud.pause_s", lambda attempt, chance: 0.0)
+    monkeypatch.setattr("numpywren.matrix.cloud._told", {})
+    settings = {"store": "s3://lab", "s3.endpoint": f"http://127.0.0.1:{free_port()}", "s3.region": "us-east-1"}
+    with nw.config.set(settings), caplog.at_level("DEBUG", "numpywren"), pytest.raises(errors.StoreError) as raised:
+        begin()
+    assert "cannot begin a run at s3://lab/runs/" in str(raised.value)
+    assert "tried 8 times" in str(raised.value)
+    tries = [record for record in caplog.records if record.name == "numpywren.matrix.cloud"]
+    assert len(tries) == 7  # one request, and no other to clean up
+    assert [record.levelname for record in tries] == ["WARNING"] + 6 * ["DEBUG"]
+    assert tries[0].getMessage().endswith("; trying again")
+    assert "try again" not in tries[0].getMessage()
+
+
+def test_an_input_that_cannot_be_stored_is_one_error(monkeypatch, caplog):
+    monkeypatch.setattr("numpywren.matrix.cloud.pause_s", lambda attempt, chance: 0.0)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up-for-this-test")
+    settings = {"store": "s3://lab", "s3.endpoint": f"http://127.0.0.1:{free_port()}", "s3.region": "us-east-1"}
+    with nw.config.set(settings), caplog.at_level("DEBUG", "numpywren"):
+        with pytest.raises(errors.StoreError, match=r"could not write s3://lab/arrays/\w+.*tried 8 times"):
+            nw.asarray(np.eye(8))
+        gc.collect()
+    assert len([record for record in caplog.records if record.name.startswith("numpywren.matrix")]) == 7
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_store_that_is_a_file_is_said_to_be_one(begin, tmp_path, below):
+    (tmp_path / "notes.txt").write_text("mine")
+    with nw.config.set({"store": str(tmp_path / "notes.txt" / below)}), pytest.raises(errors.StoreError) as raised:
+        begin()
+    assert "cannot begin a run at file:" in str(raised.value)
+    assert f"{tmp_path / 'notes.txt'} is a file; set `store` to a folder" in str(raised.value)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_plane_that_is_not_there_is_asked_once_and_nothing_is_left(begin, tmp_path):
+    settings = {"store": str(tmp_path / "scratch"), "control": f"redis://127.0.0.1:{free_port()}/0"}
+    began = time.monotonic()
+    with nw.config.set(settings), pytest.raises(errors.ControlPlaneLostError) as raised:
+        begin()
+    assert time.monotonic() - began < 19  # FIRST_PATIENCE_S is 10, and twice would be 20
+    assert str(raised.value).startswith("cannot begin a run at file:")
+    assert "correct `control`" in str(raised.value)
+    assert "resume" not in str(raised.value)
+    assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+
+
+def test_what_goes_wrong_while_cleaning_up_does_not_hide_the_error(begin, tmp_path, monkeypatch):
+    class Stubborn(MemoryPlane):
+        def delete(self):
+            raise errors.StoreError("could not delete: this is not the error to tell")
+
+    def interrupted(dataflow):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["numpywren.job.start"], "roots", interrupted)
+    monkeypatch.setattr(sys.modules["numpywren.job.run"], "open_plane", lambda url: Stubborn())
+    with nw.config.set({"store": str(tmp_path / "scratch")}), pytest.raises(KeyboardInterrupt):
+        begin()
+    assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
