@@ -91,6 +91,30 @@ def test_run_stores_its_result(matrix, capsys):
     assert captured.err.startswith("run ")
 
 
+def test_run_stores_several_results(matrix, capsys):
+    assert main(["run", "qr", "A.zarr", "--out", "Q=Q.zarr", "--out=R=R.zarr"]) == 0
+    assert "scratch" not in capsys.readouterr().err
+    Q, R = (np.asarray(nw.open(f"{name}.zarr")) for name in "QR")
+    np.testing.assert_allclose(Q @ R, matrix, atol=1e-9)
+    np.testing.assert_array_equal(R, np.triu(R))
+    assert main(["run", "qr", "--help"]) == 0
+    assert "--out RESULT=URL ..." in capsys.readouterr().out
+
+
+def test_run_says_where_a_result_is_that_nothing_keeps(matrix, capsys):
+    assert main(["run", "cholesky", "A.zarr"]) == 0
+    url, hint = capsys.readouterr().err.removeprefix("run ").splitlines()
+    assert f"at {url}/out/" in hint
+    assert "numpywren gc deletes it after a day" in hint
+    exec(f"import numpywren; {hint.partition('in Python ')[2]}")
+    np.testing.assert_allclose(np.asarray(nw.open("NAME.zarr")), np.linalg.cholesky(matrix), atol=1e-9)
+    assert main(["run", "qr", "A.zarr", "--out", "Q=Q.zarr"]) == 0
+    _, hint = capsys.readouterr().err.splitlines()
+    assert hint.startswith("R is kept only in scratch, at ")
+    assert main(["run", "matrix_norm", "A.zarr"]) == 0
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_run_overwrites_nothing_and_says_what_to_do(matrix, capsys):
     assert main(["run", "cholesky", "A.zarr", "--out", "L.zarr"]) == 0
     assert main(["run", "matmul", "A.zarr", "A.zarr", "--out", "L.zarr"]) == 1
@@ -146,6 +170,12 @@ def test_run_help_is_that_of_the_function(capsys):
         (["run", "cholesky"], 2, "takes 1 argument, not 0"),
         (["status", "nowhere"], 1, "nowhere"),
         (["resume", "ftp://example.org/run"], 1, "ftp"),
+        (["worker", "nowhere"], 1, "nowhere"),
+        (["run", "qr", "A.zarr", "--out", "Q.zarr"], 1, "--out Q=Q.zarr --out R=R.zarr"),
+        (["run", "qr", "A.zarr", "--out", "Q.zarr", "--out", "R.zarr"], 2, "which result"),
+        (["run", "qr", "A.zarr", "--out", "Q=1.zarr", "--out", "Q=2.zarr"], 2, "two places"),
+        (["run", "qr", "A.zarr", "--out", "S=S.zarr"], 1, "stores no result S; it stores Q, R"),
+        (["run", "matrix_norm", "A.zarr", "--out", "n.zarr"], 1, "no array"),
         (["gc", "ftp://example.org"], 1, "ftp"),
         (["gc", "--older-than", "-3"], 2, "hours are at least 0"),
         (["gc", "--older-than", "nan"], 2, "hours are at least 0"),
@@ -165,8 +195,10 @@ def test_errors_are_one_message_without_a_traceback(words, status, message, caps
     assert main(words) == status
     err = capsys.readouterr().err
     assert message in err
-    assert "error:" in err
+    assert err.startswith("error:") or "\nerror:" in err
     assert "Traceback" not in err
+    assert "WARNING" not in err
+    assert "ERROR" not in err
 
 
 def test_traceback_on_demand():

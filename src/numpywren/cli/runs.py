@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import re
 from typing import Annotated
 
 import typer
@@ -12,17 +12,23 @@ import numpywren as nw
 from numpywren.cli.call import UsageError
 from numpywren.cli.functions import function_call
 from numpywren.cli.interrupt import interruptible
-from numpywren.cli.show import describe, described, to_json
+from numpywren.cli.show import describe, described, scratch_hint, to_json
 from numpywren.job import gc as collect
 from numpywren.job.workers import worker_options
 from numpywren.matrix import open_store, scratch_url
 from numpywren.matrix.local_files import LocalFiles
 from numpywren.worker import main as worker_main
+from numpywren.worker import work
 
 __all__ = ["add_commands"]
 
 Url = Annotated[str, typer.Argument(help="The run's URL, as printed when it was started.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+
+#: Options of `run` itself, as its usage shows them.
+RUN_OPTIONS = "[--out URL | --out RESULT=URL ...] [--chunks N] [--json]"
+#: One of several results and where it goes.
+PLACE = re.compile(r"([A-Za-z_]\w*)=(.+)")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -37,17 +43,22 @@ def add_commands(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     function: Annotated[str, typer.Argument(help="A function of numpywren.linalg, as in cholesky.")],
-    out: Annotated[str | None, typer.Option(help="Where the result goes, as in L.zarr.")] = None,
+    out: Annotated[
+        list[str] | None,
+        typer.Option(help="Where the result goes, as in L.zarr; of several results, for each, as in Q=Q.zarr."),
+    ] = None,
     chunks: Annotated[int | None, typer.Option(help="Cut the arguments into tiles of this length.")] = None,
     as_json: Json = False,
 ) -> None:
     """Apply a function of numpywren.linalg to stored arrays: numpywren run cholesky A.zarr --out L.zarr.
 
-    Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper.
+    Arrays are Zarr v3 stores or .npy files. The function's own options are given by name, as in --upper. Of several
+    results each has its place: numpywren run qr A.zarr --out Q=Q.zarr --out R=R.zarr.
     """
-    found = function_call(context, function, chunks, options="[--out URL] [--chunks N] [--json]")
+    places = _places(out or [])
+    found = function_call(context, function, chunks, options=RUN_OPTIONS)
     if found is not None:
-        _follow(nw.submit(found.function, *found.arguments, out=out, **found.options), as_json)
+        _follow(nw.submit(found.function, *found.arguments, out=places, **found.options), as_json)
 
 
 def worker(
@@ -66,7 +77,7 @@ def worker(
     with nw.config.set({f"worker.{key}": value for key, value in given.items() if value is not None}):
         # others may work for the same run: claim nothing early
         chosen = {**worker_options(tuple(module or ())), "ahead": 0}
-    raise typer.Exit(worker_main(url, json.dumps(chosen)))
+    work(url, chosen)
 
 
 def resume(url: Url, as_json: Json = False) -> None:
@@ -112,6 +123,24 @@ def gc(
     typer.echo(f"{len(removed)} {'would be ' if dry_run else ''}removed, {total / 1e6:.1f} MB")
 
 
+def _places(words: list[str]) -> str | dict[str, str] | None:
+    """Where results go: one place, or several by the names of results."""
+    if len(words) == 1 and not PLACE.fullmatch(words[0]):
+        return words[0]
+    places: dict[str, str] = {}
+    for word in words:
+        found = PLACE.fullmatch(word)
+        if found is None:
+            raise UsageError(
+                f"--out {word} does not say which result goes there; give each its own, as in --out Q=Q.zarr "
+                "--out R=R.zarr"
+            )
+        if found[1] in places:
+            raise UsageError(f"--out gives the result {found[1]} two places: {places[found[1]]} and {found[2]}")
+        places[found[1]] = found[2]
+    return places or None
+
+
 def _follow(followed: nw.Run, as_json: bool) -> None:
     """Wait for a run with a progress bar and print its result; Ctrl-C leaves it where it can be carried on."""
     typer.echo(f"run {followed.url}", err=True)
@@ -122,8 +151,11 @@ def _follow(followed: nw.Run, as_json: bool) -> None:
             followed.pause()
             interrupt.add_note(f"carry on with: numpywren resume {followed.url}")
             raise
+    result = followed.result()
     if as_json:
-        typer.echo(to_json({"url": followed.url, "result": described(followed.result())}))
-        return
-    for line in describe(followed.result()):
-        typer.echo(line)
+        typer.echo(to_json({"url": followed.url, "result": described(result)}))
+    else:
+        for line in describe(result):
+            typer.echo(line)
+    if hint := scratch_hint(followed.url, result):
+        typer.echo(hint, err=True)

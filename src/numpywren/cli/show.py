@@ -21,6 +21,7 @@ __all__ = [
     "failure_text",
     "idle_hint",
     "printable",
+    "scratch_hint",
     "status_fields",
     "status_table",
     "to_json",
@@ -79,6 +80,27 @@ def describe(result: Any) -> Iterator[str]:
         return
     for field in fields:
         yield f"{field}: {getattr(result, field)}"
+
+
+def scratch_hint(url: str, result: Any) -> str:
+    """Where arrays of a run's result are that have no place of their own, for how long, and how to keep them."""
+    fields = getattr(result, "_fields", None)
+    arrays = {"": result} if fields is None else {f".{field}": getattr(result, field) for field in fields}
+    within = {
+        name: array
+        for name, array in arrays.items()
+        if isinstance(array, nw.Array) and (array.url or "").startswith(f"{url}/")
+    }
+    if not within:
+        return ""
+    what = " and ".join(name[1:] for name in within) or "the result"
+    where = " and ".join(str(array.url) for array in within.values())
+    verb, them = ("are", "them") if len(within) > 1 else ("is", "it")
+    save = f"numpywren.attach({url!r}).result(){next(iter(within))}.save('NAME.zarr')"
+    return (
+        f"{what} {verb} kept only in scratch, at {where}; numpywren gc deletes {them} after a day; "
+        f"to keep {them}, run with --out, or in Python {save}"
+    )
 
 
 def described(result: Any) -> Any:

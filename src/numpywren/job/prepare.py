@@ -111,9 +111,12 @@ def _places(request: Request, out: str | Mapping[str, str] | None, store: Store)
     }
     if isinstance(out, str):
         if len(stored) != 1:
+            if not stored:
+                raise ValueError(f"{request.name} has no array among its results to be stored; leave `out` away")
+            words = " ".join(f"--out {name}={name}.zarr" for name in stored)
             raise ValueError(
-                f"{request.name} has the results {', '.join(request.fields) or 'no array'}; give `out` as a mapping "
-                "of result to URL"
+                f"{request.name} has the results {', '.join(request.fields)}; give `out` as a mapping of result to "
+                f"URL, or on the command line {words}"
             )
         out = dict.fromkeys(stored, out)
     unknown = set(out or {}) - set(stored)

@@ -28,7 +28,7 @@ from numpywren.worker.journal import Journal
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
 
-__all__ = ["begin", "main", "open_run", "serve"]
+__all__ = ["begin", "main", "open_run", "serve", "work"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ LEASE_S = 30.0
 #: Seconds that kernels and writes under way get when a process is told to leave.
 KERNELS_S = 2.0
 #: What may go wrong at the start for reasons that its user can mend, and is told in one line.
-EXPECTED = (NumpywrenError, OSError, ImportError)
+EXPECTED = (NumpywrenError, OSError, ImportError, ValueError)
 
 
 def open_run(url: str, modules: tuple[str, ...]) -> tuple[RunRecord, dict[str, Binding], Store, Dataflow, ControlPlane]:
@@ -143,6 +143,11 @@ def _succeed(url: str, options: Mapping[str, Any], reason: str, lived_s: float) 
         logger.warning("could not start successors: %s", error)
 
 
+def work(url: str, options: Mapping[str, Any]) -> str:
+    """Be a worker that leaves on SIGTERM and SIGINT after handing back its leases; otherwise as `serve`."""
+    return _serve(url, options, _leave_on_signals)
+
+
 def main(url: str, options: str) -> int:
     """Be a worker process: leave on SIGTERM and SIGINT after handing back the leases.
 
@@ -161,7 +166,7 @@ def main(url: str, options: str) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     try:
         text = options if options.startswith("{") else base64.urlsafe_b64decode(options)
-        _serve(url, json.loads(text), _leave_on_signals)
+        work(url, json.loads(text))
     except EXPECTED as error:
         logger.error("%s", error)
         return 1
