@@ -99,3 +99,38 @@ def test_what_goes_wrong_while_cleaning_up_does_not_hide_the_error(begin, tmp_pa
     with nw.config.set({"store": str(tmp_path / "scratch")}), pytest.raises(KeyboardInterrupt):
         begin()
     assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+
+
+def test_a_plane_in_memory_is_refused_for_workers_elsewhere(begin, tmp_path):
+    settings = {"store": str(tmp_path / "scratch"), "backend": "processes", "control": "memory:"}
+    with nw.config.set(settings), pytest.raises(ValueError, match=r"cannot see the control plane memory:.*'local'"):
+        begin()
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_workers_without_credentials_are_one_sentence(begin, monkeypatch):
+    with moto() as server:
+        server.make_bucket("lab")
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("HOME", "/nonexistent")  # no profile
+        settings = {
+            "store": "s3://lab/keyless",
+            "backend": "command",
+            "command.template": "env -u AWS_ACCESS_KEY_ID {worker}",
+            "workers.max": 1,
+        }
+        with nw.config.set(settings):
+            run = begin()
+            try:
+                with pytest.raises(errors.RunFailedError) as raised:
+                    run.wait(progress=False, timeout=200)
+            finally:
+                run.delete()
+    said = str(raised.value)
+    assert "no credentials were found for s3://lab" in said
+    assert "set AWS_ACCESS_KEY_ID" in said
+    assert "\n" not in said
+    assert "Traceback" not in said
+    assert "numpywren.worker" not in said  # the name of a logger
+    assert "ERROR" not in said

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-__all__ = ["ENTRY", "Backend", "call", "extra", "refuse_what_cannot_travel"]
+__all__ = ["ENTRY", "Backend", "call", "extra", "refuse_what_cannot_travel", "without_prefixes"]
+
+#: What `numpywren.worker.main` has before each line that it logs.
+_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \S+ [A-Z]+ ")
 
 #: How a worker begins: ``module:function``, called with the run's URL and the worker's options.
 ENTRY = "numpywren.worker:begin"
@@ -83,6 +87,16 @@ def refuse_what_cannot_travel(url: str, options: Mapping[str, Any]) -> None:
             "functions and kernels of the program that was started, lambdas and closures cannot be imported by "
             "other processes: move them to a module, or set backend to 'local'"
         )
+
+
+def without_prefixes(text: str) -> str:
+    """What workers logged, for the text of an exception: each message once, no times, names of loggers and levels."""
+    kept: list[str] = []
+    for line in text.splitlines():
+        bare, logged = _PREFIX.subn("", line)
+        if not (logged and bare in kept):
+            kept.append(bare)
+    return "\n".join(kept)
 
 
 def call(entry: str, url: str, options: Mapping[str, Any]) -> str:

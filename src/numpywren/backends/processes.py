@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from numpywren.backends.backend import ENTRY, Backend, refuse_what_cannot_travel
+from numpywren.backends.backend import ENTRY, Backend, refuse_what_cannot_travel, without_prefixes
 from numpywren.config import text_setting
 
 __all__ = ["ProcessBackend", "worker_environment"]
@@ -129,4 +129,4 @@ class ProcessBackend(Backend):
     def trouble(self) -> str | None:
         """The last lines that a process wrote to its standard error which failed since this was last asked."""
         trouble, self._trouble = self._trouble, None
-        return trouble
+        return None if trouble is None else without_prefixes(trouble)

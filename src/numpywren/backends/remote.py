@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from numpywren.backends.backend import SERVE, Backend, refuse_what_cannot_travel
+from numpywren.backends.backend import SERVE, Backend, refuse_what_cannot_travel, without_prefixes
 from numpywren.config import number_setting, setting
 from numpywren.control.roll import Roll
 from numpywren.errors import StoreError
@@ -133,7 +133,7 @@ class RemoteBackend(Backend):
     def trouble(self) -> str | None:
         """What workers wrote on the roll, or what the library behind says of them, since this was last asked."""
         troubles, self._troubles = self._troubles, []
-        return "; ".join(dict.fromkeys(troubles)) or None
+        return "; ".join(dict.fromkeys(map(without_prefixes, troubles))) or None
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

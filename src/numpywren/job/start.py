@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpywren.backends import open_backend
+from numpywren.backends.local import LocalBackend
 from numpywren.config import setting
 from numpywren.control import open_plane
 from numpywren.control.plane import unbegun
@@ -56,8 +57,14 @@ def start(request: Request, out: str | Mapping[str, str] | None = None, *, detac
     modules = modules_of(request)
     options = {**worker_options(modules), "events": events_policy(detached=detached)}
     check_fits(dataflow, bindings, record, options["memory"])
-    plane = open_plane(record.control_url(store))
+    control = record.control_url(store)
+    plane = open_plane(control)
     backend = open_backend(setting("backend"), store.url, options)
+    if control.startswith("memory:") and not isinstance(backend, LocalBackend):
+        raise ValueError(
+            f"workers in other processes cannot see the control plane {control}: leave `control` unset, or set it to "
+            "one that they reach, or set backend to 'local'"
+        )
     handle = Run(store.url, record, store, modules, keep=tuple(request.inputs.values()))
     made: list[Array] = []
     wrote, planned = False, False

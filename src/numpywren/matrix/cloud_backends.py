@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from numpywren.config import setting
-from numpywren.matrix.store_errors import keep_botocore_quiet, scrubbed
+from numpywren.matrix.store_errors import LOGINS, keep_botocore_quiet, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,8 @@ _CLIENT: ClientConfig = {
 }
 #: See `numpywren.matrix.cloud`, which tries again itself.
 _NO_RETRIES: RetryConfig = {"max_retries": 0}
+#: What obstore says where only a part of the credentials is given.
+_KEYLESS = re.compile(r"Missing (AccessKeyId|SecretAccessKey)|MissingAccessKey")
 #: Minutes for which credentials of a profile are used before they are asked for again; botocore renews those that
 #: expire within fifteen.
 _PROFILE_MINUTES = 10
@@ -118,6 +121,8 @@ def _backend(scheme: str, bucket: str, endpoint: str | None, where: str | None, 
         return make(bucket, endpoint, where, {**_CLIENT, "allow_http": plain}), plain
     except (BaseError, ValueError) as error:
         reason = scrubbed(str(error).partition("\n")[0])
+    if _KEYLESS.search(reason):
+        raise ValueError(f"no credentials were found for {scheme}://{bucket} ({reason}): {LOGINS[scheme]}")
     raise ValueError(f"{scheme}://{bucket} cannot be opened: {reason}; correct the settings or variables of that store")
 
 

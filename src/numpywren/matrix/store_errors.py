@@ -12,7 +12,7 @@ from obstore.exceptions import NotSupportedError, PermissionDeniedError, Unauthe
 
 from numpywren.errors import StoreError, TileMissingError
 
-__all__ = ["MISSING", "is_missing", "is_transient", "keep_botocore_quiet", "scrubbed", "store_error"]
+__all__ = ["LOGINS", "MISSING", "is_missing", "is_transient", "keep_botocore_quiet", "scrubbed", "store_error"]
 
 #: What obstore and the file system raise where there is nothing.
 MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -90,7 +90,7 @@ _UNCONNECTED = re.compile(r"kind: Connect\b")
 _NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|169\.254\.170\.2|metadata\.google\.internal|fd00:ec2")
 
 #: Where credentials may come from, by the scheme of a store.
-_LOGINS = {
+LOGINS = {
     "s3": "set AWS_ACCESS_KEY_ID …, make a profile (and pip install 'numpywren[s3]'), or use a machine with a role",
     "gs": "set GOOGLE_SERVICE_ACCOUNT, log in by gcloud auth application-default login, or use a machine with a role",
     "az": "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or use a machine with an identity",
@@ -186,7 +186,7 @@ def _of_answer(url: str, text: str, code: str, status: int) -> tuple[int, str, s
     if _NO_CREDENTIALS.search(first):
         # the last resort of the chains: whoever has credentials elsewhere never gets there
         busy = status >= 500 or status == 429
-        remedy = next((words for scheme, words in _LOGINS.items() if url.startswith(scheme)), _LOGINS["s3"])
+        remedy = next((words for scheme, words in LOGINS.items() if url.startswith(scheme)), LOGINS["s3"])
         return errno.EIO if busy else errno.EACCES, remedy, "no credentials were found, and this machine has no role"
     if not status:
         if "redirect" in first:

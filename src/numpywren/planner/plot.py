@@ -25,13 +25,15 @@ def plot_profile(profile: Profile, title: str, run: Simulation | None = None, sl
 
     Raises
     ------
-    ImportError
+    ModuleNotFoundError
         If Matplotlib is not there; it says how to get it.
     """
     try:
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a plan is drawn with Matplotlib: pip install 'numpywren[plot]'") from error
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "a plan is drawn with Matplotlib: pip install 'numpywren[plot]'", name=error.name
+        ) from error
     end = float(profile.seconds[-1]) if len(profile.seconds) else 1.0
     scale, unit = next((each for each in _UNITS if end >= 2 * each[0]), _UNITS[-1])
     peak = profile.peak_working_set

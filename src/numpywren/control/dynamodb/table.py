@@ -322,8 +322,8 @@ class Table:
     def _connected(self) -> tuple[Any, Any]:
         try:
             import botocore.exceptions as errors
-        except ImportError:
-            raise ImportError(_INSTALL) from None
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(_INSTALL, name=error.name) from None
         self._mine()
         with self._lock:
             if self._client is None:
