@@ -11,7 +11,10 @@ from servers.moto import moto
 
 import numpywren as nw
 from numpywren import errors
+from numpywren.control import Failure
 from numpywren.control.memory import MemoryPlane
+from numpywren.control.plane import lost
+from numpywren.job.failure import exception_of
 
 
 @pytest.fixture
@@ -134,3 +137,33 @@ def test_workers_without_credentials_are_one_sentence(begin, monkeypatch):
     assert "Traceback" not in said
     assert "numpywren.worker" not in said  # the name of a logger
     assert "ERROR" not in said
+
+
+@pytest.mark.parametrize("settings", [{"control": None}, {"control": "memory:"}])
+def test_a_lost_plane_says_how_to_resume_once(begin, tmp_path, settings):
+    with nw.config.set({"store": str(tmp_path / "scratch"), **settings}):
+        run = begin()
+        run.wait(progress=False)
+        run.forget()
+        for ask in (run.status, run.wait, nw.attach(run.url).status):
+            with pytest.raises(errors.ControlPlaneLostError) as raised:
+                ask()
+            assert str(raised.value).count("resume") == 1
+            assert f"`numpywren resume {run.url}` rebuilds it" in str(raised.value)
+        run.delete()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        str(lost("redis://h/0?run=r", "it was never restored")),
+        "the control plane redis://h/0?run=r refused: OOM; see to the server, then resume the run",
+        "use that version, or `numpywren resume` the run",
+        "could not write file:///a: the disk is full",
+        "could not go on; `numpywren resume file:///a/runs/b` carries on",
+    ],
+)
+def test_a_failure_says_how_to_resume_once(message):
+    said = str(exception_of(Failure("failed", "StoreError", message), "file:///a/runs/b"))
+    assert said.count("resume") == 1
+    assert "`numpywren resume file:///a/runs/b`" in said

@@ -394,6 +394,7 @@ def poisoned(task: str, worker: str | None, attempts: int = MAX_ATTEMPTS) -> Fai
 _REBUILD = "`numpywren resume URL`, with the run's URL, rebuilds it from the tiles that exist"
 _NOTHING_LOST = "; nothing computed is lost with it: "
 _THEN = ", then resume the run"
+_RESUME = "`numpywren resume` the run"
 
 
 def lost(url: str, reason: str) -> ControlPlaneLostError:
@@ -402,15 +403,17 @@ def lost(url: str, reason: str) -> ControlPlaneLostError:
 
 
 def resumable(message: str, url: str) -> str:
-    """What a plane said, with the run's URL where it says how to resume: once."""
+    """What went wrong with a run, and how to resume it, said once and with its URL."""
     how = f"`numpywren resume {url}`"
     if how in message:
         return message
     if _REBUILD in message:
         return message.replace(_REBUILD, f"{how} rebuilds it from the tiles that exist")
+    if _RESUME in message:
+        return message.replace(_RESUME, how)
     if message.endswith(_THEN):
         return f"{message.removesuffix(_THEN)}, then {how}"
-    return f"{message}; {how} carries on"
+    return f"{message}; once that is mended, {how} carries on"
 
 
 def unbegun(message: str) -> str:

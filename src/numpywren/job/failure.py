@@ -8,6 +8,7 @@ import numpy as np
 
 from numpywren import errors
 from numpywren.control import Failure
+from numpywren.control.plane import resumable
 from numpywren.kernels.failures import LeadingMinorError
 
 __all__ = ["exception_of"]
@@ -44,7 +45,7 @@ def exception_of(failure: Failure, url: str) -> BaseException:
     if name in _BUILTINS:
         cls: type[BaseException] = getattr(builtins, name)
         return cls(message)
-    again = f"{message}; once that is mended, `numpywren resume {url}` carries on"
+    again = resumable(message, url)
     if name in errors.__all__ and name != "ProgramError":
         known: type[BaseException] = getattr(errors, name)
         return known(again)

@@ -12,6 +12,7 @@ import numpy as np
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
+from numpywren.control.plane import resumable
 from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, RunNotFoundError, StoreError
 from numpywren.job.failure import exception_of
 from numpywren.job.progress import ProgressBar
@@ -72,7 +73,10 @@ class Run:
         ControlPlaneLostError
             If its control plane is gone; `resume` rebuilds it.
         """
-        return self._control().status()
+        try:
+            return self._control().status()
+        except ControlPlaneLostError as error:
+            raise ControlPlaneLostError(resumable(str(error), self.url)) from error
 
     def wait(self, progress: bool | None = None, timeout: float | None = None) -> Status:
         """Wait until the run is done; start workers as there is work for them, if this client started it.
@@ -227,7 +231,7 @@ class Run:
         self._stop_workers()
         self._backend = backend
         self._scaler = Scaler(backend, self._dataflow(), limits(), successors())
-        status = self.status()
+        status = self._control().status()
         if status.state == "running":
             self._scaler.start(max(self._scaler.missing(status), least))
 
@@ -253,7 +257,7 @@ class Run:
         except ControlPlaneLostError as error:
             self._stop_workers()
             self._check_exists(error)
-            raise ControlPlaneLostError(f"{error}; `numpywren resume {self.url}` carries on") from error
+            raise ControlPlaneLostError(resumable(str(error), self.url)) from error
 
     def _check_exists(self, lost: ControlPlaneLostError | None = None) -> None:
         """See that the run was not deleted while this client held on to it."""
@@ -280,8 +284,7 @@ class Run:
             trouble = self._backend.trouble()
             if troubles.repeated(status, trouble):
                 raise RunFailedError(
-                    f"workers of {self!r} leave without doing anything: {trouble}; "
-                    f"`numpywren resume {self.url}` carries on once that is mended"
+                    resumable(f"workers of {self!r} leave without doing anything: {trouble}", self.url)
                 )
             self._scaler.start(missing)
         self._backend.wait(look_s)
