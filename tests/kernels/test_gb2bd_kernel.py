@@ -62,7 +62,7 @@ def product(reflectors, n, band, group):
     factors = [sweep_factors(v, tau, band=band, first=g * group) for g, (v, tau) in enumerate(reflectors)]
     vs = [v for v, _ in reflectors]
     eye = np.eye(n, dtype=vs[0].dtype, order="F")
-    return sweeps(eye, vs[::-1], factors[::-1], band=band, group=group, top=len(vs) - 1)
+    return sweeps([eye], vs[::-1], factors[::-1], band=band, group=group, top=len(vs) - 1)
 
 
 @pytest.mark.parametrize(("n", "band", "group"), SIZES)
