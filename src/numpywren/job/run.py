@@ -299,7 +299,7 @@ class Run:
         while self._control().status().workers and time.monotonic() < deadline:
             time.sleep(LOOK_S)
 
-    def _rebuild(self, status: Status | None) -> None:
+    def _rebuild(self, status: Status | None = None) -> None:
         """Tell the control plane anew what is left to do, from the tiles that exist."""
         space, dataflow = self._space(), self._dataflow()
         left = remainder(dataflow, frozenset(space.existing()))
