@@ -122,7 +122,7 @@ def test_users_of_redis_may_do_what_a_control_plane_does_and_no_more(tmp_path):
     file.write_text((DEPLOY / "redis" / "users.acl").read_text())
     account = {"username": "numpywren", "password": "change-me"}
     with server(binary, tmp_path / "data", "--aclfile", file) as running:
-        with config.set({f"redis.{key}": value for key, value in account.items()}):
+        with config.set({"control": running.url} | {f"redis.{key}": value for key, value in account.items()}):
             plane = open_plane(f"{running.url}?run=1")
             plane.restore([TaskState("0:0", needs=0, priority=0)], {}, total=1)
             assert [claim.task for claim in plane.claim("w", 1, 30.0)] == ["0:0"]

@@ -25,12 +25,14 @@ AT_ONCE_S = 0.001
 class Lease:
     """One claim of one task. Another claim of the same task is another lease."""
 
-    __slots__ = ("attempt", "begun", "lost", "task")
+    __slots__ = ("again", "attempt", "begun", "lost", "task")
 
-    def __init__(self, task: str, attempt: int) -> None:
+    def __init__(self, task: str, attempt: int, *, again: bool) -> None:
         self.task = task
         #: 1, and one more for each lease on the task that has run out.
         self.attempt = attempt
+        #: Whether another had the task before, who may have written its tiles.
+        self.again = again
         #: Whether a slot has taken it up.
         self.begun = False
         #: Whether it ran out while it was held.
@@ -88,7 +90,11 @@ class Leases:
             lambda: self._plane.claim(self._worker, limit, self._lease_s, prefer, over), self._stopped
         )
         with self._lock:
-            new = [Lease(claim.task, claim.attempt) for claim in claims if claim.task not in self._held]
+            new = [
+                Lease(claim.task, claim.attempt, again=claim.attempt > 1 or claim.task in over)
+                for claim in claims
+                if claim.task not in self._held
+            ]
             made = [lease for place, lease in enumerate(new) if place < free or lease.attempt == 1]
             self._held.update((lease.task, lease) for lease in made)
         if back := [lease.task for lease in new if lease not in made]:

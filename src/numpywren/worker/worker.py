@@ -388,7 +388,7 @@ class Worker:
         promised = work.promise
         try:
             targets = self._dataflow.writes(work.task)
-            results = self._written(targets) if work.lease.attempt > 1 else None
+            results = self._written(targets) if work.lease.again else None
             known = results is not None
             if results is None:
                 node = self._dataflow.expression(work.task, self._record.scalars)
