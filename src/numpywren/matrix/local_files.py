@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import shutil
+import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,9 @@ __all__ = ["LocalFiles", "open_file"]
 #: Size from which a file is mapped instead of copied. Files are only ever replaced as a whole, so that what is
 #: mapped stays as it was.
 MAPPED_BYTES = 1 << 20
+
+#: Times to try to delete a folder in which somebody still writes, and seconds between two of them.
+CLEARINGS, CLEARING_S = 20, 0.05
 
 #: What obstore calls the file that becomes a chunk or its metadata, until it is whole; a killed process leaves it.
 _STAGED = re.compile(r"(zarr\.json|\d+|.+\.npy)#\d+")
@@ -135,15 +139,21 @@ class LocalFiles(Store):
         return super().contents() if self.folder.is_dir() else "there is no such folder"
 
     def clear(self) -> None:  # noqa: D102 (inherited)
-        try:
-            if self.folder.is_symlink():  # what it leads to may be anybody's
-                self.folder.unlink()
+        for tries_left in reversed(range(CLEARINGS)):
+            try:
+                if self.folder.is_symlink():  # what it leads to may be anybody's
+                    self.folder.unlink()
+                else:
+                    shutil.rmtree(self.folder)  # follows no links
+            except FileNotFoundError:
+                if not self.folder.exists():
+                    return  # else somebody else deletes a part of it, too
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY or not tries_left:
+                    raise store_error("delete", self.url, error) from error
+                time.sleep(CLEARING_S)  # somebody who is about to leave still writes
             else:
-                shutil.rmtree(self.folder)  # follows no links
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise store_error("delete", self.url, error) from error
+                return
 
     def prune(self) -> None:  # noqa: D102 (inherited)
         for folder, _, files in os.walk(self.folder, topdown=False):
