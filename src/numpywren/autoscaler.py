@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 from numpywren.lambdapack import Dataflow, Task
 
-__all__ = ["STEP", "Fleet", "Limits", "Pace", "Work", "made_ready", "workers_wanted"]
+__all__ = ["STEP", "Fleet", "Limits", "Pace", "Work", "look_s", "made_ready", "workers_wanted"]
 
 #: Workers that may be on their way at once while few are there; later as many as are there.
 STEP = 8
+#: Seconds between two looks at a run's progress: at first, and at most, as a look may cost a request.
+LOOK_S, LOOK_MAX_S = 0.1, 2.0
+#: Share of the time that a run has taken after which to look again.
+LOOK_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,11 @@ class Limits:
             )
         if self.budget_s is not None and not self.budget_s > 0:
             raise ValueError(f"workers.budget must be a number of worker-seconds above 0, not {self.budget_s!r}")
+
+
+def look_s(passed_s: float) -> float:
+    """Seconds until the next look at a run that has been watched for so long."""
+    return min(max(LOOK_S, LOOK_SHARE * passed_s), LOOK_MAX_S)
 
 
 def workers_wanted(work: Work, fleet: Fleet, pace: Pace, limits: Limits) -> int:

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.live import Live
 
 import numpywren as nw
+from numpywren.autoscaler import look_s
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.live import Speed, TaskNames, picture
 from numpywren.cli.show import failure_text, idle_hint, printable, status_fields, status_table, to_json
 from numpywren.control import Status
 from numpywren.errors import ControlPlaneLostError
-from numpywren.job.run import BEING_RESUMED, LOOK_MAX_S, LOOK_S, LOOK_SHARE
+from numpywren.job.run import BEING_RESUMED
 from numpywren.worker import RunRecord
 
 __all__ = ["add_commands"]
@@ -118,4 +119,4 @@ def _looks(run: nw.Run) -> Iterator[Status]:
         resumed = seen.failure is not None and seen.failure.message == BEING_RESUMED
         if seen.state != "running" and not resumed:
             return
-        time.sleep(min(max(LOOK_S, LOOK_SHARE * (time.monotonic() - began)), LOOK_MAX_S))
+        time.sleep(look_s(time.monotonic() - began))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numpywren.autoscaler import LOOK_S, look_s
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "attach"]
 
-#: Seconds between two looks at a run's progress: at first, and at most, as a look may cost a request.
-LOOK_S, LOOK_MAX_S = 0.1, 2.0
-#: Share of the time that a run has taken after which to look again.
-LOOK_SHARE = 0.02
 #: Workers that may leave in trouble, one after another with nothing done, before the run is given up.
 LOST_WORKERS = 5
 #: What a run says that is stopped for a moment, until it carries on.
@@ -114,10 +111,10 @@ class Run:
                 bar.show(status)
                 if deadline is not None and time.monotonic() > deadline:
                     raise TimeoutError(f"{self!r} is not done after {timeout} s; it goes on")
-                look_s = min(max(LOOK_S, LOOK_SHARE * (time.monotonic() - began)), LOOK_MAX_S)
+                pause_s = look_s(time.monotonic() - began)
                 if deadline is not None:
-                    look_s = min(look_s, max(deadline - time.monotonic(), 0.0))
-                self._tend(status, troubles, look_s)
+                    pause_s = min(pause_s, max(deadline - time.monotonic(), 0.0))
+                self._tend(status, troubles, pause_s)
             bar.show(status)
         if status.failure is not None:
             self._stop_workers()
@@ -269,12 +266,12 @@ class Run:
                 f"the run was deleted: nothing of it is left at {self.url}, and it cannot be resumed; start it anew"
             ) from lost
 
-    def _tend(self, status: Status, troubles: _Troubles, look_s: float) -> None:
+    def _tend(self, status: Status, troubles: _Troubles, pause_s: float) -> None:
         """Start workers where there is work for them; notice when they cannot live, or nobody is there."""
         if self._backend is None or self._scaler is None:
             if troubles.nobody_s(status) > STALLED_S:
                 raise RunFailedError(f"nobody has worked on {self!r} for {STALLED_S:.0f} s; resume() carries on")
-            time.sleep(look_s)
+            time.sleep(pause_s)
             return
         missing = self._scaler.missing(status)
         if self._scaler.broke:
@@ -287,7 +284,7 @@ class Run:
                     resumable(f"workers of {self!r} leave without doing anything: {trouble}", self.url)
                 )
             self._scaler.start(missing)
-        self._backend.wait(look_s)
+        self._backend.wait(pause_s)
 
     def _quiet(self, status: Status | None) -> None:
         """Have nobody at work while tiles are listed: what is freed meanwhile would be counted on."""

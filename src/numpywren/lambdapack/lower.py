@@ -28,7 +28,7 @@ from numpywren.lambdapack.ir import (
     Sum,
 )
 
-__all__ = ["kinds", "negated", "occurrences"]
+__all__ = ["kinds", "negated", "occurrences", "parts"]
 
 
 def kinds(body: tuple[Statement, ...]) -> tuple[Kind, ...]:
@@ -111,3 +111,20 @@ def occurrences(value: Argument, clauses: tuple[Clause, ...] = ()) -> Iterator[t
         case Listing(items, inner):
             for item in items:
                 yield from occurrences(item, clauses + inner)
+
+
+def parts(value: Argument) -> Iterator[Argument]:
+    """An expression and every expression in it, from the outside in, in the order of the text."""
+    yield value
+    inner: tuple[Argument, ...] = ()
+    match value:
+        case Choice(_, left, right) | Arithmetic(_, left, right):
+            inner = (left, right)
+        case Call(arguments=arguments):
+            inner = arguments
+        case Scaled(_, operand) | Minus(operand) | Flipped(_, operand) | Sum(operand, _):
+            inner = (operand,)
+        case Listing(items, _):
+            inner = items
+    for each in inner:
+        yield from parts(each)

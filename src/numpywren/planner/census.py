@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numpywren.lambdapack.ir import Argument, Arithmetic, Call, Choice, Flipped, Listing, Minus, Scaled, Sum
+from numpywren.lambdapack.ir import Argument, Arithmetic, Call
+from numpywren.lambdapack.lower import parts
 from numpywren.planner.cost import cost, varying_options
 from numpywren.planner.machine import Machine
 from numpywren.planner.tasks import KindTable, Uses, kind_tables
@@ -174,19 +175,10 @@ def label(value: Argument) -> str:
     return " ".join(names[:3]) if names else "copy"
 
 
-def _names(value: Argument) -> list[str]:
-    match value:
-        case Call(kernel=kernel, arguments=arguments):
-            return [kernel, *(name for argument in arguments for name in _names(argument))]
-        case Choice(_, then, otherwise):
-            return [*_names(then), *_names(otherwise)]
-        case Arithmetic(op, left, right):
-            return [*(["gemm"] if op == "@" else []), *_names(left), *_names(right)]
-        case Scaled(_, operand) | Minus(operand) | Flipped(_, operand):
-            return _names(operand)
-        case Sum(term, _):
-            return _names(term)
-        case Listing(items, _):
-            return [name for item in items for name in _names(item)]
-        case _:
-            return []
+def _names(value: Argument) -> Iterator[str]:
+    for part in parts(value):
+        match part:
+            case Call(kernel=kernel):
+                yield kernel
+            case Arithmetic(op="@"):
+                yield "gemm"

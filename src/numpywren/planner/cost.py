@@ -11,22 +11,15 @@ from typing import Any, TypeAlias
 
 from numpywren.lambdapack import Kernel, Tile
 from numpywren.lambdapack.ir import (
-    Argument,
-    Arithmetic,
     Call,
-    Choice,
-    Flipped,
     Index,
     Int,
     Kind,
-    Listing,
-    Minus,
     Opposite,
     Product,
-    Scaled,
-    Sum,
     Whole,
 )
+from numpywren.lambdapack.lower import parts
 from numpywren.lambdapack.resolved import (
     Add,
     Adjoint,
@@ -124,28 +117,14 @@ def _add_up(term: Node, shape: Shape, work: Work) -> None:
 def varying_options(kind: Kind, kernels: Mapping[str, Kernel]) -> tuple[Index, ...]:
     """Index expressions in options of a kind's kernels on which what its tasks cost, or write, depends."""
     found = []
-    for call in _calls(kind.value):
+    for call in parts(kind.value):
+        if not isinstance(call, Call):
+            continue
         deciding = _deciding_options(kernels[call.kernel])
         for option in call.options:
             if option.name in deciding:
                 found += [index for index in _indices(option.value) if not isinstance(index, Int)]
     return tuple(found)
-
-
-def _calls(value: Argument) -> Iterator[Call]:
-    match value:
-        case Call(arguments=arguments):
-            yield value
-            for argument in arguments:
-                yield from _calls(argument)
-        case Choice(_, left, right) | Arithmetic(_, left, right):
-            yield from _calls(left)
-            yield from _calls(right)
-        case Scaled(_, inner) | Minus(inner) | Flipped(_, inner) | Sum(inner, _):
-            yield from _calls(inner)
-        case Listing(items, _):
-            for item in items:
-                yield from _calls(item)
 
 
 def _indices(value: Any) -> Iterator[Index]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numpywren.control import Arrival, Reader
 from numpywren.lambdapack import Task, Tile
+from numpywren.matrix.tile_format import CHECKSUM_BYTES
 from numpywren.planner.census import KindCost
 from numpywren.planner.machine import Machine
 from numpywren.planner.workload import Shapes, Workload
@@ -17,8 +18,8 @@ from numpywren.worker.sizing import TaskSizes
 
 __all__ = ["TaskCosts", "TaskOf", "TileOf"]
 
-#: Bytes that are written besides the numbers: a checksum, and before it, of an intermediate, a header.
-CHECKSUM, HEADER = 4, 128
+#: Bytes of the header of an intermediate.
+HEADER = 128
 
 
 class TileOf:
@@ -117,7 +118,7 @@ class TaskCosts:
             mapped = 0 < self._mapped_from <= nbytes
             kept = not mapped and tile.matrix not in self._foreign
             counted = tile.matrix in self._counted
-            stored = CHECKSUM + self._chunk_bytes.get(tile.matrix, nbytes + HEADER)
+            stored = CHECKSUM_BYTES + self._chunk_bytes.get(tile.matrix, nbytes + HEADER)
             known = self._tiles[tile] = TileOf(tile, nbytes, stored, counted=counted, kept=kept)
         return known
 

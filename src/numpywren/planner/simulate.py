@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numpywren.autoscaler import Fleet, Limits, Pace, Work, made_ready, workers_wanted
+from numpywren.autoscaler import Fleet, Limits, Pace, Work, look_s, made_ready, workers_wanted
 from numpywren.control import TaskState
 from numpywren.control.memory import MemoryPlane
 from numpywren.lambdapack import Task
@@ -28,12 +28,6 @@ from numpywren.planner.virtual_worker import Store, VirtualWorker
 from numpywren.planner.workload import Shapes, Workload
 
 __all__ = ["Bill", "Pool", "Simulation", "simulate"]
-
-#: Seconds between two looks of the autoscaler, at first and at most, and the share of the time passed in between.
-LOOK_S, LOOK_MAX_S, LOOK_SHARE = 0.1, 2.0, 0.02
-#: Running tasks that the autoscaler looks at to see what will be ready soon.
-SAMPLE = 16
-FOR_EVER = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,7 +287,7 @@ class Simulator:
         if status.state != "running":
             return
         alive = len(self.workers) + self._starting
-        sample = [Task.parse(held.task) for held in status.longest[:SAMPLE]]
+        sample = [Task.parse(held.task) for held in status.longest]
         work = Work(
             ready=status.ready, running=status.running, waiting=status.waiting, made=made_ready(self.flow, sample)
         )
@@ -306,7 +300,7 @@ class Simulator:
         wanted = workers_wanted(work, fleet, pace, self.pool.limits)
         if wanted > alive:
             self._start(wanted - alive)
-        self.at(self.now + min(max(LOOK_S, LOOK_SHARE * self.now), LOOK_MAX_S), self._scale)
+        self.at(self.now + look_s(self.now), self._scale)
 
     # -- what is told ------------------------------------------------------------------------------------------------
 

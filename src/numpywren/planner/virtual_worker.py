@@ -11,7 +11,7 @@ from numpywren.planner.costs import TaskOf, TileOf
 from numpywren.planner.machine import Machine
 from numpywren.worker.affinity import WORTH_S
 from numpywren.worker.memory import TileMemory
-from numpywren.worker.pace import POLL_DEAR_S, POLL_MAX_S, POLL_S, SHARE
+from numpywren.worker.pace import POLL_S, longest_pause_s
 from numpywren.worker.sizing import WINDOW
 from numpywren.worker.worker import PLENTY, STALLED
 
@@ -101,7 +101,7 @@ class VirtualWorker:
         room = free + self._ahead
         if not self._ahead and self._stalled > STALLED and run.ready >= PLENTY * run.running:
             room += slots
-        if self._leaving or (self._end_s and run.now >= self._end_s) or room <= 0:
+        if self._over() or room <= 0:
             self._leave_if_over()
             return
         names = run.claimed(self.name, room, RENEWED_S, self._enabled)
@@ -127,8 +127,7 @@ class VirtualWorker:
         """Seconds until it looks again: it looks more rarely the longer it has had nothing to do."""
         idle_s = 0.0 if self._idle_since is None else self._run.now - self._idle_since
         call_s = self._machine.plane_s
-        most = max(min(call_s / SHARE, POLL_DEAR_S), POLL_MAX_S)
-        return call_s + min(max(idle_s, POLL_S, call_s), most) / 2
+        return call_s + min(max(idle_s, POLL_S, call_s), longest_pause_s(call_s)) / 2
 
     def _rest(self) -> None:
         """Wait for work; without any in its hands, for a while only."""

@@ -25,6 +25,7 @@ from numpywren.lambdapack import Dataflow
 from numpywren.matrix import Binding, Store, open_store
 from numpywren.version import __version__
 from numpywren.worker.journal import Journal
+from numpywren.worker.leases import LEASE_S
 from numpywren.worker.record import RunRecord
 from numpywren.worker.worker import Settings, Worker
 
@@ -38,8 +39,6 @@ ENVELOPE = ("settings", "badge", "backend", "relaunch", "events")
 #: What starts the successors of a worker whose options have ``relaunch``: ``module:function``, as it knows the policy,
 #: which parts below it do not import.
 SUCCESSION = "numpywren.job.succession:succeed"
-#: Lease of a worker whose options say nothing, as in `Settings`.
-LEASE_S = 30.0
 #: Seconds that kernels and writes under way get when a process is told to leave.
 KERNELS_S = 2.0
 #: What may go wrong at the start for reasons that its user can mend, and is told in one line.

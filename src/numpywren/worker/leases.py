@@ -12,10 +12,12 @@ from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.events import LeaseLost, Listener, TaskAgain, TaskOvertaken, TaskTakenOver, publish
 from numpywren.worker.retry import with_retries
 
-__all__ = ["Lease", "Leases"]
+__all__ = ["LEASE_S", "Lease", "Leases"]
 
 logger = logging.getLogger(__name__)
 
+#: Seconds for which tasks are claimed, unless a run says otherwise.
+LEASE_S = 30.0
 #: Share of a lease after which it is renewed.
 RENEW_SHARE = 0.3
 #: Seconds that are left of a lease which is to end now: another worker then gets its task as a further attempt.

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "longest_pause_s"]
 
 #: Seconds between two claims that gave nothing: the first, and the longest on a plane that answers at once.
 POLL_S, POLL_MAX_S = 0.002, 0.1
@@ -16,6 +16,11 @@ POLL_DEAR_S = 1.0
 SHARE = 0.05
 #: Seconds between two looks at the status of the run, at least and at most; up to half of it is added by chance.
 LOOK_S, LOOK_MAX_S = 0.3, 5.0
+
+
+def longest_pause_s(call_s: float) -> float:
+    """Most seconds between two claims that gave nothing, where one takes so long."""
+    return max(min(call_s / SHARE, POLL_DEAR_S), POLL_MAX_S)
 
 
 class Pace:
@@ -43,7 +48,7 @@ class Pace:
     def asked(self, seconds: float) -> None:
         """A claim took so long."""
         self._call_s = seconds
-        self._most = max(min(seconds / SHARE, POLL_DEAR_S), POLL_MAX_S)
+        self._most = longest_pause_s(seconds)
 
     def next_pause(self) -> float:
         """Seconds to wait after a claim that gave nothing; longer each time."""

@@ -10,6 +10,7 @@ from numpywren.config import format_bytes
 from numpywren.errors import MemoryBoundError, ProgramError
 from numpywren.lambdapack import Dataflow, Task, Tile
 from numpywren.lambdapack.ir import Listing
+from numpywren.lambdapack.lower import parts
 from numpywren.matrix import Binding, Partition
 from numpywren.worker.evaluate import footprint
 from numpywren.worker.record import RunRecord
@@ -167,7 +168,7 @@ def check_fits(dataflow: Dataflow, bindings: Mapping[str, Binding], record: RunR
         Saying what the task needs and what a worker may use.
     """
     sizes = TaskSizes(dataflow, bindings, record)
-    listed = [_has_list(kind.value) for kind in dataflow.program.kinds]
+    listed = [any(isinstance(part, Listing) for part in parts(kind.value)) for kind in dataflow.program.kinds]
     largest: dict[int, tuple[int, Task]] = {}
     for task in itertools.islice(dataflow.tasks(), CHECKED_TASKS):
         seen = largest.get(task.kind)
@@ -184,14 +185,6 @@ def check_fits(dataflow: Dataflow, bindings: Mapping[str, Binding], record: RunR
                 f"the task that writes tile {tile} of {dataflow.program.name} needs {format_bytes(needed)}, and a "
                 f"worker may use {format_bytes(memory)}: use smaller tiles (chunks=…) or raise worker.memory"
             )
-
-
-def _has_list(value: object) -> bool:
-    """Whether an expression of the program has a comprehension as an argument."""
-    if isinstance(value, Listing):
-        return True
-    parts = value if isinstance(value, tuple) else [getattr(value, slot) for slot in getattr(value, "__slots__", ())]
-    return any(_has_list(part) for part in parts if not isinstance(part, str | int | float))
 
 
 def _elements(shape: Shape) -> int:

@@ -34,7 +34,7 @@ from numpywren.worker.durations import Durations
 from numpywren.worker.evaluate import evaluate
 from numpywren.worker.failure import failure_of
 from numpywren.worker.lane import Lane
-from numpywren.worker.leases import Lease, Leases
+from numpywren.worker.leases import LEASE_S, Lease, Leases
 from numpywren.worker.lifetime import Lifetime, too_long
 from numpywren.worker.memory import TileMemory
 from numpywren.worker.names import task_named, tiles_freed
@@ -67,7 +67,7 @@ class Settings:
     #: Bytes that its tiles may take.
     memory: int
     #: Seconds after which its tasks go to another if it falls silent.
-    lease_s: float = 30.0
+    lease_s: float = LEASE_S
     #: Seconds without work after which it leaves.
     idle_s: float = 2.0
     #: Seconds that it may live; no task is started that would not fit.
