@@ -13,8 +13,9 @@ import pytest
 from rich.console import Console
 
 from numpywren.cli import main
-from numpywren.cli.live import Speed, TaskNames, duration, picture
+from numpywren.cli.live import picture
 from numpywren.control import Failure, Held, Status
+from numpywren.job.looking import Speed, TaskNames, duration
 from numpywren.worker import RunRecord
 
 KEYS = ["url", "state", "total", "done", "ready", "running", "waiting", "workers", "failure", "repeated", "longest"]

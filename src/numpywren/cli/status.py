@@ -14,10 +14,11 @@ from rich.live import Live
 import numpywren as nw
 from numpywren.autoscaler import look_s
 from numpywren.cli.interrupt import interruptible
-from numpywren.cli.live import Speed, TaskNames, picture
+from numpywren.cli.live import picture
 from numpywren.cli.show import failure_text, idle_hint, printable, status_fields, status_table, to_json
 from numpywren.control import Status
 from numpywren.errors import ControlPlaneLostError
+from numpywren.job.looking import Speed, TaskNames
 from numpywren.job.run import BEING_RESUMED
 from numpywren.worker import RunRecord
 

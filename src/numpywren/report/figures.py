@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-__all__ = ["COLOURS", "colour", "draw"]
+__all__ = ["COLOURS", "NAMED_ROWS", "colour", "crowded", "draw", "lanes", "sources"]
 
 #: Okabe and Ito's palette, which the colour-blind can tell apart, without its black and with a yellow that shows on
 #: white; kernels beyond these share a grey.
@@ -45,6 +45,44 @@ def colour(number: int) -> str:
     return COLOURS[number] if number < len(COLOURS) else OTHER
 
 
+def crowded(parallelism: View) -> bool:
+    """Whether so many more tasks could have been under way than there were slots that the axis is logarithmic."""
+    available, slots = parallelism.get("available"), parallelism["slots"]
+    return available is not None and bool(available.max(initial=0) > PLENTY * max(slots.max(initial=0), 1))
+
+
+def sources(views: Mapping[str, View], kernels: Sequence[str]) -> dict[str, View]:
+    """What the data sources hold, by their names; that of ``timeline`` is in the order of rows, then of starts."""
+    timeline, parallelism, rates = views["timeline"], views["parallelism"], views["rates"]
+    order = np.lexsort((timeline["start"], timeline["row"]))
+    if crowded(parallelism):
+        parallelism = {
+            name: values if name == "at" else np.maximum(values, 0.1) for name, values in parallelism.items()
+        }
+    found = {
+        "timeline": {name: values[order] for name, values in timeline.items()},
+        "parallelism": parallelism,
+        "working_set": views["working_set"],
+        "rates": {name: rates[name] for name in ("at", "read", "written")},
+    }
+    if "flops" in rates:
+        found["flops"] = {name: rates[name] for name in ("at", "flops")}
+    if "histogram_0" in views:
+        found |= {f"durations_{n}": views[f"histogram_{n}"] for n in range(min(len(kernels), len(COLOURS)))}
+    return found
+
+
+def lanes(rows: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """How the timeline shows its rows: how high it is, what each row is called, and where workers' names stand."""
+    labels = [f"{worker}, slot {slot}" for worker, slots in rows for slot in range(slots)]
+    begins = np.cumsum([0, *(slots for _, slots in rows)])
+    return {
+        "height": int(min(max(140 + 16 * len(labels), 220), 720)),
+        "labels": labels,
+        "ticks": {float(begins[i] + (slots - 1) / 2): name for i, (name, slots) in enumerate(rows)},
+    }
+
+
 def draw(
     views: Mapping[str, View], kernels: Sequence[str], rows: Sequence[tuple[str, int]], end_s: float
 ) -> dict[str, figure]:
@@ -70,16 +108,17 @@ def draw(
 
     margin = 0.01 * max(end_s, 1e-6)
     time = Range1d(-margin, end_s + margin, bounds=(-margin, end_s + margin), name="time")
+    data = sources(views, kernels)
     figures = {
-        "timeline": _timeline(views["timeline"], kernels, rows, time),
-        "parallelism": _parallelism(views["parallelism"], time),
-        "working_set": _working_set(views["working_set"], time),
-        "bytes": _byte_rates(views["rates"], time),
+        "timeline": _timeline(data["timeline"], kernels, rows, time),
+        "parallelism": _parallelism(data["parallelism"], time, "log" if crowded(views["parallelism"]) else "linear"),
+        "working_set": _working_set(data["working_set"], time),
+        "bytes": _byte_rates(data["rates"], time),
     }
-    if "flops" in views["rates"]:
-        figures["flops"] = _flops(views["rates"], time)
-    if "histogram_0" in views:
-        figures["durations"] = _durations(views, kernels)
+    if "flops" in data:
+        figures["flops"] = _flops(data["flops"], time)
+    if "durations_0" in data:
+        figures["durations"] = _durations(data, kernels)
     return figures
 
 
@@ -141,16 +180,10 @@ def _source(name: str, view: View) -> Any:
 def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]], time: Any) -> figure:
     from bokeh.models import CustomJS, CustomJSHover, FixedTicker, HoverTool
 
-    labels = [f"{worker}, slot {slot}" for worker, slots in rows for slot in range(slots)]
-    count = max(len(labels), 1)
-    made = _over_time(
-        int(min(max(140 + 16 * count, 220), 720)),
-        "worker",
-        time,
-        y_range=(count - 0.4, -0.6),
-    )
-    order = np.lexsort((view["start"], view["row"]))
-    raw = _source("timeline", {name: values[order] for name, values in view.items()})
+    shape = lanes(rows)
+    made = _over_time(shape["height"], "worker", time, y_range=(max(len(shape["labels"]), 1) - 0.4, -0.6))
+    raw = _source("timeline", view)
+    named = _source("lanes", {"label": np.array(shape["labels"], dtype=object)})
     several = len(kernels) > len(COLOURS)
     legends = [*kernels[: len(COLOURS)], *([f"{len(kernels) - len(COLOURS)} others"] if several else [])]
     empty: View = {name: np.empty(0) for name in ("row", "left", "right", "height", "count")}
@@ -170,7 +203,7 @@ def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]
     ]
     of = [min(number, len(COLOURS)) for number in range(len(kernels))]
     drawing = CustomJS(
-        args={"raw": raw, "shown": shown, "of": of, "range": time, "plot": made, "rows": count},
+        args={"raw": raw, "shown": shown, "of": of, "range": time, "plot": made, "lanes": named},
         code=(files("numpywren.report") / "timeline.js").read_text(),
     )
     time.js_on_change("start", drawing)
@@ -179,14 +212,14 @@ def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]
     raw.js_on_change("data", drawing)
 
     def told(code: str) -> CustomJSHover:
-        given = {"raw": raw, "labels": labels, "kernels": list(kernels)}
+        given = {"raw": raw, "lanes": named, "kernels": list(kernels)}
         return CustomJSHover(args=given, code=f"const i = value, d = raw.data; {SPAN} return {code};")
 
     # Bokeh formats a column in one way, so there is one for each of these lines, all holding the task's place
     lines = {
         "task": "d.task[i]",
         "kernel": "kernels[d.kernel[i]]",
-        "on": "labels[d.row[i]]",
+        "on": "lanes.data.label[d.row[i]]",
         "began": "`at ${d.start[i].toPrecision(6)} s`",
         "took": "span(d.end[i] - d.start[i])",
         "waited": "span(d.stalled[i])",
@@ -198,11 +231,9 @@ def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]
             formatters={f"@{name}": told(code) for name, code in lines.items()},
         )
     )
-    begins = np.cumsum([0, *(slots for _, slots in rows)])
     if len(rows) <= NAMED_ROWS:
-        middles = [float(begins[i] + (slots - 1) / 2) for i, (_, slots) in enumerate(rows)]
-        made.yaxis.ticker = FixedTicker(ticks=middles)
-        made.yaxis.major_label_overrides = {at: name for at, (name, _) in zip(middles, rows, strict=True)}
+        made.yaxis.ticker = FixedTicker(ticks=list(shape["ticks"]))
+        made.yaxis.major_label_overrides = shape["ticks"]
     else:
         made.yaxis.axis_label = "slot, by the order in which workers began"
     made.ygrid.grid_line_alpha = 0.0
@@ -210,17 +241,10 @@ def _timeline(view: View, kernels: Sequence[str], rows: Sequence[tuple[str, int]
     return made
 
 
-def _parallelism(view: View, time: Any) -> figure:
-    slots, available = view["slots"], view.get("available")
-    crowded = available is not None and available.max(initial=0) > PLENTY * max(slots.max(initial=0), 1)
-    options = {"y_axis_type": "log"} if crowded else {}
-    made = _over_time(300, "slots, tasks", time, **options)
-    shown = dict(view)
-    if crowded:
-        for name in ("slots", "busy", "computing", "available"):
-            shown[name] = np.maximum(view[name], 0.1)
-    source = _source("parallelism", shown)
-    if available is not None:
+def _parallelism(view: View, time: Any, scale: str) -> figure:
+    made = _over_time(300, "slots, tasks", time, y_axis_type=scale)
+    source = _source("parallelism", view)
+    if "available" in view:
         made.line(
             "at", "available", source=source, legend_label="tasks that could be under way", color=COLOURS[1],
             line_width=2, line_dash=[6, 3],
@@ -228,7 +252,7 @@ def _parallelism(view: View, time: Any) -> figure:
     made.step("at", "slots", source=source, legend_label="slots there", color=OTHER, line_width=2, mode="center")
     made.line("at", "busy", source=source, legend_label="slots with a task", color=COLOURS[5], line_width=1.5)
     made.line("at", "computing", source=source, legend_label="slots computing", color=COLOURS[0], line_width=2)
-    if not crowded:
+    if scale == "linear":
         made.y_range.start = 0
     _legend(made)
     return made
@@ -253,7 +277,7 @@ def _bytes_axis(made: figure) -> None:
 
 def _byte_rates(view: View, time: Any) -> figure:
     made = _over_time(240, "bytes per second", time)
-    source = _source("rates", {name: view[name] for name in ("at", "read", "written")})
+    source = _source("rates", view)
     made.line("at", "read", source=source, legend_label="read", color=COLOURS[0], line_width=2)
     made.line("at", "written", source=source, legend_label="written", color=COLOURS[3], line_width=2)
     _bytes_axis(made)
@@ -266,7 +290,7 @@ def _flops(view: View, time: Any) -> figure:
     from bokeh.models import CustomJSTickFormatter
 
     made = _over_time(240, "GFLOP/s, all workers together", time)
-    source = _source("flops", {name: view[name] for name in ("at", "flops")})
+    source = _source("flops", view)
     made.varea("at", 0, "flops", source=source, color=COLOURS[4], alpha=0.25)
     made.line("at", "flops", source=source, color=COLOURS[4], line_width=2)
     made.yaxis.formatter = CustomJSTickFormatter(code=FLOPS)
@@ -274,12 +298,12 @@ def _flops(view: View, time: Any) -> figure:
     return made
 
 
-def _durations(views: Mapping[str, View], kernels: Sequence[str]) -> figure:
+def _durations(data: Mapping[str, View], kernels: Sequence[str]) -> figure:
     made = _figure(300, "time of a task (s)", "tasks", x_axis_type="log")
     for number, name in enumerate(kernels[: len(COLOURS)]):
         made.quad(
             left="left", right="right", bottom=0, top="count", source=_source(f"durations_{number}",
-            views[f"histogram_{number}"]), fill_color=colour(number), fill_alpha=0.2, line_color=colour(number),
+            data[f"durations_{number}"]), fill_color=colour(number), fill_alpha=0.2, line_color=colour(number),
             legend_label=name,
         )  # fmt: skip
     made.y_range.start = 0

@@ -31,7 +31,7 @@ from numpywren.report.views import working_set
 from numpywren.report.work import Work, open_work, split_tasks
 from numpywren.worker import RunRecord
 
-__all__ = ["make_report"]
+__all__ = ["compose", "find_work", "make_report"]
 
 #: Tasks beyond which a run is not simulated unless that is asked for: that would take long.
 SIMULATED_TASKS = 20_000
@@ -65,12 +65,29 @@ def make_report(url: str, machine: str | Machine = "this-machine", predict: bool
     recorded = read_events(store)
     if not recorded.workers:
         raise NoEventsError(_nothing(store.url, record, recorded))
-    notes: list[str] = []
-    work: Work | None = None
+    work, missing = find_work(record)
+    return compose(store.url, record, recorded, work, chosen, predict, missing)
+
+
+def find_work(record: RunRecord) -> tuple[Work | None, tuple[str, ...]]:
+    """Look at a run's program; None, and a note on what will be missing, if it cannot be read here."""
     try:
-        work = open_work(record)
+        return open_work(record), ()
     except (NumpywrenError, ValueError) as error:
-        notes.append(f"flops, parallelism and a prediction are missing, as the run's program cannot be read: {error}")
+        return None, (f"flops, parallelism and a prediction are missing, as the run's program cannot be read: {error}",)
+
+
+def compose(
+    url: str,
+    record: RunRecord,
+    recorded: Recorded,
+    work: Work | None,
+    chosen: Machine,
+    predict: bool | None = None,
+    missing: tuple[str, ...] = (),
+) -> Report:
+    """Put a report together from what was read; see `make_report`."""
+    notes = list(missing)
     tasks = _tasks(recorded, work)
     workers = _workers(recorded, tasks)
     predicted = _predicted(work, chosen, workers, predict, notes)
@@ -86,7 +103,7 @@ def make_report(url: str, machine: str | Machine = "this-machine", predict: bool
     done = len(np.unique(tasks.task.astype(str)))
     busy = tasks.seconds.sum() - tasks.stalled.sum()
     return Report(
-        url=store.url,
+        url=url,
         name=record.name,
         version=record.version,
         created=record.created,

@@ -14,7 +14,7 @@ from numpywren.report.report import Report
 from numpywren.report.views import views
 from numpywren.version import __version__
 
-__all__ = ["page_html", "summary_html"]
+__all__ = ["document", "figures_html", "footer", "page_html", "parts", "rows_of", "summary_html"]
 
 #: What is embedded may run, and nothing may be fetched, whatever the names of tasks and the words of errors are.
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -51,38 +51,78 @@ def page_html(report: Report) -> str:
     ModuleNotFoundError
         If Bokeh is not installed.
     """
+    script, sections = figures_html(report)
+    part = parts(report)
+    body = (
+        _header(report),
+        f"<main>{part['cards']}{part['figures']}{part['failures']}{sections}",
+        f"{part['kernels']}{part['slowest']}{part['workers']}</main>",
+        footer(),
+    )
+    here = files("numpywren.report")
+    forbidding = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    scripts = (script, (here / "page.js").read_text())
+    return document(f"{report.name}: numpywren report", (here / "page.css").read_text(), body, scripts, forbidding)
+
+
+def figures_html(report: Report) -> tuple[str, str]:
+    """The script that draws all figures, and the sections in which they stand.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Bokeh is not installed.
+    """
     try:
-        import bokeh
-        from bokeh.embed import components
-        from bokeh.resources import Resources
+        import bokeh.embed
     except ModuleNotFoundError:
         raise ModuleNotFoundError("a report's page needs Bokeh: pip install 'numpywren[report]'") from None
     from numpywren.report.figures import draw
 
-    rows = [(f"w{number}", max(worker.slots, 1)) for number, worker in enumerate(report.workers)]
-    figures = draw(views(report), report.tasks.kernels, rows, report.wall)
-    script, places = components(figures, wrap_script=False)
-    here = files("numpywren.report")
+    figures = draw(views(report), report.tasks.kernels, rows_of(report), report.wall)
+    script, places = bokeh.embed.components(figures, wrap_script=False)
     sections = [
         f'<section id="{name}"><h2>{SECTIONS[name][0]}</h2><p>{SECTIONS[name][1]}</p>'
         f'<div class="figure">{places[name]}</div></section>'
         for name in figures
     ]
-    library = "".join(f"<script>{text}</script>" for text in Resources(mode="inline", components=COMPONENTS).js_raw)
+    return script, "".join(sections)
+
+
+def rows_of(report: Report) -> list[tuple[str, int]]:
+    """Workers as the timeline names them, and how many slots each has."""
+    return [(f"w{number}", max(worker.slots, 1)) for number, worker in enumerate(report.workers)]
+
+
+def parts(report: Report) -> dict[str, str]:
+    """What stands beside the figures, by name."""
+    return {
+        "cards": _cards(report),
+        "figures": _table_of_figures(report),
+        "failures": _troubles(report),
+        "kernels": _kernels(report),
+        "slowest": _slowest(report),
+        "workers": _workers(report),
+    }
+
+
+def document(
+    title: str, style: str, body: Iterable[str], scripts: Iterable[str], forbidding: str = "", nonce: str = ""
+) -> str:
+    """A page that holds all that it needs, Bokeh first; where there is a nonce, only scripts that bear it run."""
+    from bokeh.resources import Resources
+
+    opening = f'<script nonce="{nonce}">' if nonce else "<script>"
+    library = "".join(f"{opening}{text}</script>" for text in Resources(mode="inline", components=COMPONENTS).js_raw)
     return "\n".join(
         (
             "<!DOCTYPE html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            f'<html lang="en"><head><meta charset="utf-8">{forbidding}',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(report.name)}: numpywren report</title>",
-            f"<style>{(here / 'page.css').read_text()}</style>{library}</head><body>",
-            _header(report),
-            f"<main>{_cards(report)}{_table_of_figures(report)}{_troubles(report)}{''.join(sections)}",
-            f"{_kernels(report)}{_slowest(report)}{_workers(report)}</main>",
-            _footer(bokeh.__version__),
-            f"<script>{_in_script(script)}</script>",
-            f"<script>{_in_script((here / 'page.js').read_text())}</script>",
+            f"<title>{escape(title)}</title>",
+            f"<style>{style}</style>{library}</head><body>",
+            *body,
+            *(f"{opening}{_in_script(script)}</script>" for script in scripts),
             "</body></html>",
         )
     )
@@ -217,9 +257,12 @@ def _table(name: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], marks
     return f'<div class="wide"><table id="{name}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _footer(version: str) -> str:
+def footer() -> str:
+    """Who wrote the page, and with what."""
+    import bokeh
+
     return (
         f"<footer>Written by numpywren {__version__}. Times are by the clocks of the workers' machines. Drawn by "
-        f"Bokeh {escape(version)}, © Anaconda, Inc. and Bokeh contributors, BSD-3-Clause licence, which is part of "
-        "this page; colours by Okabe and Ito.</footer>"
+        f"Bokeh {escape(bokeh.__version__)}, © Anaconda, Inc. and Bokeh contributors, BSD-3-Clause licence, which is "
+        "part of this page; colours by Okabe and Ito.</footer>"
     )

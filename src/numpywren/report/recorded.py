@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -18,7 +18,16 @@ from numpywren.errors import TileDamagedError
 from numpywren.matrix import Store
 from numpywren.worker.journal import FOLDER, FORMAT
 
-__all__ = ["KINDS", "Batch", "DamagedBatchError", "Recorded", "decode_batch", "join_batches", "read_events"]
+__all__ = [
+    "KINDS",
+    "Batch",
+    "DamagedBatchError",
+    "Recorded",
+    "decode_batch",
+    "join_batches",
+    "read_batches",
+    "read_events",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +111,20 @@ class Recorded:
 
 def read_events(store: Store) -> Recorded:
     """Read the journal in a run's folder; batches that are damaged are passed over and counted."""
-    keys = sorted(key for key in store.list(f"{FOLDER}/") if key.endswith(".json.gz"))
+    found = read_batches(store)
+    skipped = tuple((key, each) for key, each in found.items() if isinstance(each, str))
+    return join_batches((each for each in found.values() if isinstance(each, Batch)), skipped)
+
+
+def read_batches(store: Store, known: Container[str] = ()) -> dict[str, Batch | str]:
+    """Read those objects of the journal whose keys are not known yet, in order; of one that is damaged, why."""
+    keys = sorted(key for key in store.list(f"{FOLDER}/") if key.endswith(".json.gz") and key not in known)
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        found = list(threads.map(lambda key: _read(store, key), keys))
-    skipped = tuple((key, each) for key, each in zip(keys, found, strict=True) if isinstance(each, str))
-    for key, why in skipped:
-        logger.info("%s passed over: %s", store.url_of(key), why)
-    return join_batches((each for each in found if isinstance(each, Batch)), skipped)
+        found = dict(zip(keys, threads.map(lambda key: _read(store, key), keys), strict=True))
+    for key, each in found.items():
+        if isinstance(each, str):
+            logger.info("%s passed over: %s", store.url_of(key), each)
+    return found
 
 
 def _read(store: Store, key: str) -> Batch | str:
@@ -165,14 +181,20 @@ def _table(kind: Any, given: Mapping[str, Any] | None, epoch_s: float) -> Table:
     return table
 
 
-def join_batches(batches: Iterable[Batch], skipped: tuple[tuple[str, str], ...] = ()) -> Recorded:
-    """Put batches together, in the order of time, with the first event as the beginning."""
+def join_batches(
+    batches: Iterable[Batch], skipped: tuple[tuple[str, str], ...] = (), first: tuple[str, ...] = ()
+) -> Recorded:
+    """Put batches together, in the order of time, with the first event as the beginning.
+
+    Workers are in the order in which they began; those of `first` stand before others, as they are there.
+    """
     kept = list(batches)
     starts: dict[str, float] = {}
     for batch in kept:
         least = min((float(column.min()) for _, column in _moments(batch.tables) if len(column)), default=np.inf)
         starts[batch.worker] = min(starts.get(batch.worker, np.inf), least)
-    workers = tuple(sorted(starts, key=lambda name: (starts[name], name)))
+    later = sorted(starts.keys() - set(first), key=lambda name: (starts[name], name))
+    workers = (*first, *later)
     number = {name: place for place, name in enumerate(workers)}
     began = min((start for start in starts.values() if np.isfinite(start)), default=0.0)
     tables: dict[str, Table] = {}

@@ -1,6 +1,8 @@
 // Draws the part of the timeline that is to be seen, no finer than its pixels: a run may have a million tasks.
-// raw: every task, by row and start; shown: what is drawn, a source for each colour; of: colour of each kernel.
+// raw: every task, by row and start; lanes: names of rows; shown: what is drawn, a source for each colour; of: colour of
+// each kernel.
 const MOST = 10000;
+const rows = Math.max(lanes.data.label.length, 1);
 const {row, start, end, kernel} = raw.data;
 if (!raw.begins || raw.known !== row) {
   raw.known = row;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ class Work:
         self.flops = np.concatenate([*(cost.flops for cost in self._costs), np.empty(0)])
         self.labels = [cost.label for cost in self._costs]
 
-    @property
+    @functools.cached_property
     def graph(self) -> Graph:
         """Which task waits for which."""
         return build_graph(self.workload, [cost.table for cost in self._costs], self._shapes)
