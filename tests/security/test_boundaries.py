@@ -16,10 +16,9 @@ from numpywren.control.memory import MemoryPlane
 from numpywren.job.failure import exception_of
 from numpywren.lambdapack import Task
 from numpywren.matrix import load_function, open_store
-from numpywren.worker import open_run, serve
+from numpywren.worker import Settings, Worker, open_run, serve
 from numpywren.worker.names import task_named, tiles_freed
 from numpywren.worker.record import is_plane_of
-from numpywren.worker.worker import Settings, Worker
 
 OPTIONS = {"slots": 1, "memory": 1 << 24, "lease_s": 5.0, "idle_s": 0.0}
 MATRIX = np.diag([4.0, 9.0, 16.0, 25.0])

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpywren.planner.costs import TaskOf, TileOf
 from numpywren.planner.machine import Machine
-from numpywren.worker.affinity import WORTH_S
+from numpywren.worker.early import Early
 from numpywren.worker.memory import TileMemory
 from numpywren.worker.pace import POLL_S, longest_pause_s
 from numpywren.worker.sizing import WINDOW
-from numpywren.worker.worker import PLENTY, STALLED
 
 if TYPE_CHECKING:
     from numpywren.planner.simulate import Simulator
@@ -22,8 +21,6 @@ __all__ = ["Store", "VirtualWorker"]
 
 #: A lease that its holder renews in time never ends.
 RENEWED_S = 1e12
-#: Weight of the newest task in how much of their time slots wait for tiles, as in the worker.
-NEWEST = 0.2
 
 
 class Held:
@@ -80,12 +77,11 @@ class VirtualWorker:
         self._slowest: dict[int, float] = {}
         self._idle_since: float | None = None
         self._leaving = False
-        self._stalled = 0.0
         life = run.machine.life_s
         self._end_s = self.born + life if life else 0.0
         pool = run.pool
         # a worker that is alone takes nothing from others by claiming early
-        self._ahead = self._machine.slots if pool.limits.ceiling == 1 else 0
+        self._early = Early(self._machine.slots, self._machine.slots if pool.limits.ceiling == 1 else 0)
         self._decoding, self._encoding = self._machine.decoding, self._machine.encoding
 
     # -- claiming ---------------------------------------------------------------------------------------------------
@@ -96,11 +92,9 @@ class VirtualWorker:
         if self.dead or self.name not in run.workers:
             return
         run.idle.pop(self.name, None)
-        slots = self._machine.slots
-        free = slots - self.computing - len(self._queue)
-        room = free + self._ahead
-        if not self._ahead and self._stalled > STALLED and run.ready >= PLENTY * run.running:
-            room += slots
+        free = self._machine.slots - self.computing - len(self._queue)
+        self._early.see(run.ready, run.running)
+        room = self._early.room(free)
         if self._over() or room <= 0:
             self._leave_if_over()
             return
@@ -192,9 +186,7 @@ class VirtualWorker:
             moment += step
         else:
             moment += seconds
-        waited = moment - now - seconds
-        share = waited / (moment - now) if waited > WORTH_S else 0.0
-        self._stalled += NEWEST * (share - self._stalled)
+        self._early.computed(moment - now - seconds, moment - now)
         self.busy_s += seconds
         run.at(moment, lambda: self._computed(held))
 

@@ -27,7 +27,8 @@ from numpywren.version import __version__
 from numpywren.worker.journal import Journal
 from numpywren.worker.leases import LEASE_S
 from numpywren.worker.record import RunRecord
-from numpywren.worker.worker import Settings, Worker
+from numpywren.worker.settings import Settings
+from numpywren.worker.worker import Worker
 
 __all__ = ["begin", "main", "open_run", "serve", "work"]
 
