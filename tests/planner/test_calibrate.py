@@ -1,5 +1,9 @@
 """Calibration measures what plans then use."""
 
+import re
+import tomllib
+from importlib.resources import files
+
 import platformdirs
 import pytest
 
@@ -9,6 +13,7 @@ from numpywren.job import calibrate as module
 from numpywren.planner import Machine, load_machine
 from numpywren.planner.kernel_calls import kernel_calls
 from numpywren.planner.kernel_rates import kernel_rates, shares_of
+from numpywren.planner.machine import machine_names
 
 linalg = nw.linalg
 
@@ -79,9 +84,16 @@ def test_machines_of_the_users_files_are_found_by_the_setting(tmp_path):
         nw.plan(linalg.cholesky, nw.zeros((100, 100)))
 
 
-@pytest.mark.parametrize("name", ["lambda-3gb", "lambda-10gb", "lambda-2018", "c7i.xlarge", "c7i.4xlarge"])
-def test_every_machine_has_sources_and_prices(name):
+@pytest.mark.parametrize("name", [name for name in machine_names() if name != "this-machine"])
+def test_every_figure_of_a_machine_has_its_source_with_a_date_or_is_called_assumed(name):
+    table = tomllib.loads((files("numpywren.planner") / "machines.toml").read_text())[name]
+    figures = {*table, *table["prices"]} - {"about", "prices", "sources"}
+    assert figures == set(table["sources"])
+    for said in table["sources"].values():
+        assert re.search(r"20\d\d|^assumed: \w|^as ", said), said
+        if said.startswith("as "):
+            other = re.match(r"as ([\w.-]+)", said)[1]
+            assert other in {*machine_names(), *figures}, said
     machine = load_machine(name)
     assert machine.prices.worker_hour > 0
-    assert machine.sources
     assert machine.about
