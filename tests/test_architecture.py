@@ -26,6 +26,7 @@ ROWS = [
     {"cli"},
     {"demo"},
     {"numpywren"},
+    {"dashboard"},
     {"linalg", "report"},
     {"job"},
     {"planner"},
@@ -38,7 +39,7 @@ ROWS = [
 # The control plane of conditional writes lives in the same stores as the tiles; stores know nothing of control.
 BESIDE = {("config", "errors"), ("control", "matrix")}
 # A method of the run's handle leads to what is made of the run's records; the rest of `job` knows nothing of it.
-UPWARD = {("numpywren.job.run", "numpywren.report")}
+UPWARD = {("numpywren.job.run", "numpywren.report"), ("numpywren.job.run", "numpywren.dashboard")}
 RANK = {part: row for row, parts in enumerate(ROWS) for part in parts}
 # The contract suites and fault injectors are for the job and the parts below it.
 RANK["testing"] = RANK["linalg"]
@@ -167,7 +168,7 @@ def test_types_are_marked_as_present():
 
 
 def test_importing_is_quiet_and_does_not_load_the_command_line():
-    heavy = {"typer", "click", "matplotlib", "airportsdata", "bokeh", "pandas"}
+    heavy = {"typer", "click", "matplotlib", "airportsdata", "bokeh", "pandas", "starlette", "uvicorn"}
     code = f"import sys, numpywren; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")

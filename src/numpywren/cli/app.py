@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import numpywren
-from numpywren.cli import calibrate, demo, metrics, plan, report, runs, scale, status
+from numpywren.cli import calibrate, dashboard, demo, metrics, plan, report, runs, scale, status
 from numpywren.cli.call import UsageError
 from numpywren.cli.logs import FLAGS, logging_to_stderr
 from numpywren.errors import NumpywrenError
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (calibrate, demo, metrics, plan, report, runs, scale, status):
+for module in (calibrate, dashboard, demo, metrics, plan, report, runs, scale, status):
     module.add_commands(app)
 
 

@@ -27,6 +27,7 @@ from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_
 from numpywren.worker import RunRecord, check_fits
 
 if TYPE_CHECKING:
+    from numpywren.dashboard import Dashboard
     from numpywren.planner import Machine
     from numpywren.report import Report
 
@@ -164,6 +165,32 @@ class Run:
         from numpywren.report import make_report  # a report draws on all parts, those above this one too
 
         return make_report(self.url, machine, predict)
+
+    def dashboard(self, host: str = "127.0.0.1", port: int = 0, *, allow_cancel: bool = False) -> Dashboard:
+        """Serve a live page of the run while this client goes on; see :doc:`/howto/dashboard`.
+
+        Parameters
+        ----------
+        host : str
+            Address to listen on: by default for this machine alone.
+        port : int
+            Where to listen; 0: any port that is free.
+        allow_cancel : bool
+            Whether the page has a button that cancels the run.
+
+        Returns
+        -------
+        Dashboard
+            Its `url` is the page's address; its `close`, or the end of a ``with`` block, ends it.
+
+        Raises
+        ------
+        OSError
+            If the port is taken, or the address is none of this machine.
+        """
+        from numpywren.dashboard import Dashboard  # as a report
+
+        return Dashboard(self.url, host, port, allow_cancel=allow_cancel)
 
     # -- acting -----------------------------------------------------------------------------------------------------
 

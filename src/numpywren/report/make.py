@@ -31,7 +31,7 @@ from numpywren.report.views import working_set
 from numpywren.report.work import Work, open_work, split_tasks
 from numpywren.worker import RunRecord
 
-__all__ = ["compose", "find_work", "make_report"]
+__all__ = ["compose", "find_work", "kernel_label", "make_report"]
 
 #: Tasks beyond which a run is not simulated unless that is asked for: that would take long.
 SIMULATED_TASKS = 20_000
@@ -156,7 +156,7 @@ def _tasks(recorded: Recorded, work: Work | None) -> Tasks:
     table = recorded[TaskDone]
     apart = split_tasks(list(table["task"]))
     kinds = apart.kind
-    labels = {int(kind): _label(int(kind), work) for kind in np.unique(kinds)}
+    labels = {int(kind): kernel_label(int(kind), work) for kind in np.unique(kinds)}
     seconds = table["end_s"] - table["start_s"]
     taken: dict[str, float] = {}
     for kind, label in labels.items():
@@ -181,7 +181,8 @@ def _tasks(recorded: Recorded, work: Work | None) -> Tasks:
     )
 
 
-def _label(kind: int, work: Work | None) -> str:
+def kernel_label(kind: int, work: Work | None) -> str:
+    """Name of the kernel of a kind of task."""
     return work.labels[kind] if work is not None and 0 <= kind < len(work.labels) else f"kind {kind}"
 
 
@@ -227,7 +228,7 @@ def _failures(recorded: Recorded, work: Work | None) -> tuple[Failed, ...]:
     return tuple(
         Failed(
             str(table["task"][row]),
-            _label(int(kinds[row]), work),
+            kernel_label(int(kinds[row]), work),
             recorded.workers[int(table["by"][row])],
             str(table["error"][row]),
             str(table["message"][row]),

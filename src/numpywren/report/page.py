@@ -94,15 +94,15 @@ def rows_of(report: Report) -> list[tuple[str, int]]:
     return [(f"w{number}", max(worker.slots, 1)) for number, worker in enumerate(report.workers)]
 
 
-def parts(report: Report) -> dict[str, str]:
-    """What stands beside the figures, by name."""
+def parts(report: Report, goes_on: bool = False) -> dict[str, str]:
+    """What stands beside the figures, by name; while a run goes on, workers that have not left are at work."""
     return {
         "cards": _cards(report),
         "figures": _table_of_figures(report),
-        "failures": _troubles(report),
+        "failures": _troubles(report, goes_on),
         "kernels": _kernels(report),
         "slowest": _slowest(report),
-        "workers": _workers(report),
+        "workers": _workers(report, goes_on),
     }
 
 
@@ -176,8 +176,9 @@ def _predicted(report: Report) -> str:
 
 
 def _table_of_figures(report: Report) -> str:
+    every = "All figures" if report.predicted is None else "All figures, and as predicted"
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
-    return f"<details><summary>All figures, and as predicted</summary>{_figures(report)}</details>" + (
+    return f"<details><summary>{every}</summary>{_figures(report)}</details>" + (
         f'<ul class="notes">{notes}</ul>' if notes else ""
     )
 
@@ -187,14 +188,14 @@ def _figures(report: Report) -> str:
     return _table("figures", heads, report.rows())
 
 
-def _troubles(report: Report) -> str:
+def _troubles(report: Report, goes_on: bool) -> str:
     """What went wrong, if anything did."""
     found: list[tuple[str, str, str, str]] = [
         (duration(each.at_s), f"{each.error} in {each.kernel}, task {each.task}", each.worker, each.message)
         for each in report.failures
     ]
     for each in report.workers:
-        if each.reason not in ORDERLY:
+        if each.reason not in ORDERLY and not (goes_on and not each.reason):
             what = f"worker left: {each.reason}" if each.reason else "worker said nothing more"
             found.append((duration(each.end_s), what, each.name, ""))
     counts = {
@@ -235,10 +236,11 @@ def _slowest(report: Report) -> str:
     return f'<section id="slowest"><h2>Slowest tasks</h2>{_table("slowest-table", heads, rows)}</section>'
 
 
-def _workers(report: Report) -> str:
+def _workers(report: Report, goes_on: bool) -> str:
+    unknown = "there, when last heard of" if goes_on else "unknown"
     rows = [
         (f"w{number}", each.name, each.host, f"{each.slots}", format_bytes(each.memory) if each.memory else "",
-         duration(each.start_s), duration(each.end_s - each.start_s), f"{each.tasks:,}", each.reason or "unknown")
+         duration(each.start_s), duration(each.end_s - each.start_s), f"{each.tasks:,}", each.reason or unknown)
         for number, each in enumerate(report.workers)
     ]  # fmt: skip
     heads = ("", "name", "machine", "slots", "memory", "began at", "lived", "tasks", "left because")

@@ -68,6 +68,16 @@ class Work:
         self.flops = np.concatenate([*(cost.flops for cost in self._costs), np.empty(0)])
         self.labels = [cost.label for cost in self._costs]
 
+    @property
+    def tasks_by_kind(self) -> list[int]:
+        """How many tasks of each kind there are."""
+        return [cost.table.rows for cost in self._costs]
+
+    @property
+    def flops_by_kind(self) -> list[float]:
+        """What all tasks of each kind need."""
+        return [float(cost.flops.sum()) for cost in self._costs]
+
     @functools.cached_property
     def graph(self) -> Graph:
         """Which task waits for which."""

@@ -1,0 +1,3 @@
+"""A run as it goes on, on a web page of this machine."""
+
+from numpywren.dashboard.server import Dashboard as Dashboard
