@@ -16,6 +16,7 @@ from numpywren.matrix.operators import Operators as Operators
 from numpywren.matrix.operators import install as install
 from numpywren.matrix.partition import Partition as Partition
 from numpywren.matrix.partition import grid as grid
+from numpywren.matrix.schemes import open_store as open_store
 from numpywren.matrix.scratch import Scratch as Scratch
 from numpywren.matrix.scratch import make_private as make_private
 from numpywren.matrix.scratch import scratch_url as scratch_url
@@ -24,7 +25,6 @@ from numpywren.matrix.space import TileSpace as TileSpace
 from numpywren.matrix.standard import install_namespace as install_namespace
 from numpywren.matrix.store import Entry as Entry
 from numpywren.matrix.store import Store as Store
-from numpywren.matrix.store import open_store as open_store
 from numpywren.matrix.store_errors import is_transient as is_transient
 from numpywren.matrix.views import broadcast_to as broadcast_to
 from numpywren.matrix.views import grouped as grouped

@@ -13,6 +13,7 @@ from numpywren.matrix.indexing import plan_index
 from numpywren.matrix.operators import Arithmetic
 from numpywren.matrix.partition import Partition, grid
 from numpywren.matrix.rearranged import Rearranged
+from numpywren.matrix.schemes import open_store
 from numpywren.matrix.scratch import new_scratch
 from numpywren.matrix.sources import (
     Identity,
@@ -23,7 +24,6 @@ from numpywren.matrix.sources import (
     layout_from_json,
 )
 from numpywren.matrix.standard import Standard
-from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import column_major
 from numpywren.matrix.zarr_format import Layout, array_keys
 

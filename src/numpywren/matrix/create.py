@@ -17,9 +17,10 @@ from numpywren.matrix.auto_chunks import auto_chunks, slab_shape
 from numpywren.matrix.dtypes import STORED_DTYPES, matrix_dtype
 from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.partition import grid, tile_indices
+from numpywren.matrix.schemes import open_store
 from numpywren.matrix.scratch import Scratch, new_scratch
 from numpywren.matrix.sources import Identity, StoredChunks, Zeros, open_source
-from numpywren.matrix.store import Store, open_store, same_place
+from numpywren.matrix.store import Store, same_place
 from numpywren.matrix.zarr_format import METADATA_KEY, Layout, array_keys, encode_layout
 
 if TYPE_CHECKING:

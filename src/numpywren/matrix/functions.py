@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.errors import KernelNotAllowedError
+from numpywren.matrix.schemes import open_store
 from numpywren.matrix.sources import Source, layout_from_json, layout_to_json
-from numpywren.matrix.store import open_store
 from numpywren.matrix.tile_format import column_major, decode_npy, encode_npy
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import platformdirs
 from numpywren.config import config
 from numpywren.errors import StoreError
 from numpywren.matrix.local_files import LocalFiles
-from numpywren.matrix.store import open_store
+from numpywren.matrix.schemes import open_store
 from numpywren.matrix.store_errors import store_error
 
 if TYPE_CHECKING:

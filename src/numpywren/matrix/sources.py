@@ -16,7 +16,7 @@ from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, Tile
 from numpywren.matrix.auto_chunks import tile_chunks
 from numpywren.matrix.dtypes import DTYPES, STORED_DTYPES, matrix_dtype
 from numpywren.matrix.partition import grid
-from numpywren.matrix.store import open_store
+from numpywren.matrix.schemes import open_store
 from numpywren.matrix.tile_format import CHECKSUM_BYTES, column_major, damaged, decode_chunk, encode_chunk
 from numpywren.matrix.zarr_format import (
     LARGEST_METADATA,

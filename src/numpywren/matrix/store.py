@@ -1,23 +1,19 @@
-"""Stores of named bytes: one class over obstore, and one row in a table for each URL scheme."""
+"""Stores of named bytes: one class over obstore, from which those of other places than a bucket differ a little."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import threading
-from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
-from obstore.store import MemoryStore
 
-from numpywren.errors import NumpywrenError, StoreError, TileDamagedError, UnknownSchemeError
-from numpywren.matrix.store_errors import MISSING, is_missing, scrubbed, store_error
+from numpywren.errors import NumpywrenError, StoreError, TileDamagedError
+from numpywren.matrix.store_errors import MISSING, is_missing, store_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,19 +22,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Store", "Versioned", "open_store", "same_place"]
-
-#: Scheme → "module:function" that makes a store of what follows the colon. Loaded when a URL first needs it.
-_SCHEMES: dict[str, str] = {
-    "az": "numpywren.matrix.cloud:open_az",
-    "file": "numpywren.matrix.local_files:open_file",
-    "gs": "numpywren.matrix.cloud:open_gs",
-    "memory": "numpywren.matrix.store:open_memory",
-    "s3": "numpywren.matrix.cloud:open_s3",
-    "slow": "numpywren.testing.slow_store:open_slow",
-}
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+__all__ = ["Entry", "Store", "Versioned", "check_key", "same_place"]
 
 _NO_SUCH_RANGE = re.compile(r"InvalidRange|\b416\b|range was invalid")
 
@@ -415,69 +399,6 @@ class Store:
 
 def _views(buffers: Iterable[Buffer]) -> list[memoryview]:
     return [memoryview(buffer).cast("B") for buffer in buffers]
-
-
-class MemoryFiles(Store):
-    """A store in the memory of this process."""
-
-    def _payload(self, views: list[memoryview]) -> list[memoryview]:
-        # A payload of one part is kept as it is, so that the caller's later changes would show; of several, copied.
-        return [*views, memoryview(b""), memoryview(b"")]
-
-
-_memory_stores: dict[str, MemoryStore] = {}
-_memory_lock = threading.Lock()
-
-
-def open_memory(rest: str) -> Store:
-    """Store ``memory:name`` or a folder in it, one store per name and process."""
-    name, _, prefix = unquote(rest).strip("/").partition("/")
-    if not name:
-        raise ValueError("a memory store needs a name, as in 'memory:scratch'")
-    with _memory_lock:
-        backend = _memory_stores.setdefault(name, MemoryStore())
-    prefix = prefix.strip("/")
-    if prefix:
-        check_key(prefix)
-    return MemoryFiles("memory:" + quote(f"{name}/{prefix}" if prefix else name), backend, prefix)
-
-
-def open_store(url: str | Path) -> Store:
-    """Store at `url`; a plain path is a folder on this machine. Nothing is created until something is written.
-
-    Raises
-    ------
-    UnknownSchemeError
-        If nothing here serves the URL's scheme.
-
-    Examples
-    --------
-    >>> open_store("memory:example/run").url
-    'memory:example/run'
-    """
-    if isinstance(url, Path):
-        return _opener("file")(quote(str(url.absolute())))
-    if not isinstance(url, str):
-        raise TypeError(f"a store is named by a URL or a path, not by {type(url).__name__}")
-    match = _SCHEME.match(url)
-    if match is None:
-        if not url:
-            raise ValueError("a store's URL is empty; write a path or a URL such as 'file:///data/matrix.zarr'")
-        return _opener("file")(quote(url))
-    scheme = match[1].lower()
-    if scheme not in _SCHEMES:
-        known = ", ".join(f"{known}:" for known in sorted(_SCHEMES))
-        raise UnknownSchemeError(
-            f"nothing here serves the scheme {scheme!r} of {scrubbed(url)!r}; known are {known} "
-            f"(a path that has a colon in its first part is written with ./ in front)"
-        )
-    return _opener(scheme)(url[match.end() :])
-
-
-def _opener(scheme: str) -> Callable[[str], Store]:
-    module, _, name = _SCHEMES[scheme].partition(":")
-    opener: Callable[[str], Store] = getattr(import_module(module), name)
-    return opener
 
 
 def same_place(a: Store, b: Store) -> bool:
