@@ -234,3 +234,9 @@ def test_nor_do_those_of_a_system(assume_a, chunks):
     assert nw.linalg.solve.request(a, b, assume_a=assume_a).cuts["n"].chunk == 17
     assert nw.linalg.solve_triangular.request(a, b).cuts["n"].chunk == 17
     assert nw.linalg.cho_solve.request((a, True), b).cuts["n"].chunk == 17
+
+
+@pytest.mark.parametrize("given", [np.eye(2), (np.eye(2), np.eye(2), np.eye(2))])
+def test_lu_solve_wants_what_lu_factor_returns(given):
+    with pytest.raises(TypeError, match=r"for lu_and_piv; it wants \(lu, piv\), as lu_factor returns them"):
+        nw.linalg.lu_solve(given, np.ones(2))

@@ -107,3 +107,17 @@ def test_unknown_options():
         nw.linalg.solve_triangular(np.eye(2), np.ones(2), trans="X")
     with pytest.raises(ValueError, match="side"):
         nw.linalg.solve_triangular(np.eye(2), np.ones((2, 2)), side="top")
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (np.eye(2), r"got ndarray for c_and_lower; it wants \(factor, lower\), as in \(cholesky\(A\), True\)"),
+        ((np.eye(2),), "got 1 values for c_and_lower"),
+        ((np.eye(2), "upper"), "got lower of type str; it must be True or False"),
+        ((np.eye(2), np.arange(2)), "got lower of type ndarray"),
+    ],
+)
+def test_cho_solve_wants_the_factor_and_which_it_is(factor, message):
+    with pytest.raises(TypeError, match=message):
+        nw.linalg.cho_solve(factor, np.ones(2))

@@ -145,3 +145,11 @@ def test_refusals():
         nw.linalg.matrix_rank([[np.nan]])
     with pytest.raises(np.linalg.LinAlgError):
         nw.linalg.matrix_norm([[np.nan, 1.0], [2.0, 3.0]], ord=2)
+
+
+@pytest.mark.parametrize("rtol", ["loose", np.nan, np.ones(2), 1j])
+@pytest.mark.parametrize("call", ["pinv", "matrix_rank", "lstsq"])
+def test_a_tolerance_is_a_number(call, rtol):
+    name = "rcond" if call == "lstsq" else "rtol"
+    with pytest.raises(ValueError, match=f"{call} got {name}=.*; it must be a number, or None"):
+        getattr(nw.linalg, call)(np.eye(2), *([np.ones(2)] if call == "lstsq" else []), **{name: rtol})

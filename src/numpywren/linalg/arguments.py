@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numpywren.config import number_setting, setting
+from numpywren.config import count_setting, setting
 from numpywren.job.workers import slots_in_all, worker_options
 from numpywren.matrix import Array, asarray
 
-__all__ = ["held_tiles", "matrix", "panel_depth", "square", "square_side", "tiles_along"]
+__all__ = ["held_tiles", "matrix", "pair", "panel_depth", "square", "square_side", "tiles_along", "tolerance"]
 
 #: How many times as long as wide a chunk may be to be cut into squares of its width.
 THIN = 4
@@ -45,6 +45,37 @@ def square(function: str, name: str, value: Any) -> Array:
     return array
 
 
+def pair(function: str, name: str, value: Any, wanted: str) -> tuple[Any, Any]:
+    """The two parts of an argument; an array is not taken for its two rows.
+
+    Raises
+    ------
+    TypeError
+        If it is no pair.
+    """
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        shown = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
+        raise TypeError(f"{function} got {shown} for {name}; it wants {wanted}")
+    return value[0], value[1]
+
+
+def tolerance(function: str, name: str, value: Any) -> float:
+    """A relative tolerance that the caller gave.
+
+    Raises
+    ------
+    ValueError
+        If it is no number.
+    """
+    try:
+        number = math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isnan(number):
+        raise ValueError(f"{function} got {name}={value!r}; it must be a number, or None")
+    return number
+
+
 def tiles_along(array: Array, axis: int) -> int:
     """How many tiles an array has along an axis."""
     return -(-array.shape[axis] // array.chunks[axis])
@@ -71,5 +102,5 @@ def panel_depth(tiles: int) -> int:
     for 97% of a Cholesky factorization whose panels are two thirds of the matrix wide. ``linalg.depth`` says otherwise.
     """
     if setting("linalg.depth") is not None:
-        return min(int(number_setting("linalg.depth", least=1)), max(1, tiles))
+        return min(count_setting("linalg.depth"), max(1, tiles))
     return max(1, 4 * tiles // (3 * max(2, slots_in_all())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +33,13 @@ def _request(name: str, program: Program, x: Any, returned: tuple[Returned, ...]
     )
 
 
-@function(np.generic)  # type: ignore[type-abstract]
+def _warn_of_overflow(determinant: Any) -> None:
+    if np.isinf(determinant).any():
+        # of the line that called `det`, past this function and Function.__call__
+        warnings.warn("overflow encountered in det; slogdet has its logarithm", RuntimeWarning, stacklevel=3)
+
+
+@function(np.generic, warn=_warn_of_overflow)  # type: ignore[type-abstract]
 def det(x: Any, /, *, check_finite: bool = True) -> Request:
     """Determinant of a square matrix.
 
@@ -46,8 +53,8 @@ def det(x: Any, /, *, check_finite: bool = True) -> Request:
     Returns
     -------
     numpy.number, or ndarray of shape (...)
-        In the type of `x`. Infinite, or zero, where that type cannot hold it: then take `slogdet`. Exactly zero if a
-        pivot is; 1 for an empty matrix.
+        In the type of `x`. Infinite, with a `RuntimeWarning`, or zero, where that type cannot hold it: then take
+        `slogdet`. Exactly zero if a pivot is; 1 for an empty matrix.
 
     Raises
     ------

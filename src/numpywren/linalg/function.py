@@ -25,10 +25,12 @@ class Function(Generic[P, R]):
     ----------
     build : callable
         Checks its arguments and returns the `Request`; its signature and docstring are the function's.
+    warn : callable, optional
+        Given the result of a call, warns the caller of what is wrong with it.
     """
 
-    def __init__(self, build: Callable[P, Request]) -> None:
-        self._build = build
+    def __init__(self, build: Callable[P, Request], warn: Callable[[R], None] | None = None) -> None:
+        self._build, self._warn = build, warn
         functools.update_wrapper(self, build)
         # help() of an object shows its docstring alone, so that begins with the signature, as those of NumPy do
         signature = inspect.signature(build)
@@ -39,6 +41,8 @@ class Function(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function and wait for its result."""
         result: R = execute(self._build(*args, **kwargs))
+        if self._warn is not None:
+            self._warn(result)
         return result
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> Request:
@@ -49,17 +53,21 @@ class Function(Generic[P, R]):
         return f"<function numpywren.linalg.{getattr(self, '__name__', '?')}>"
 
 
-def function(returns: type[R]) -> Callable[[Callable[P, Request]], Function[P, R]]:
+def function(
+    returns: type[R], warn: Callable[[R], None] | None = None
+) -> Callable[[Callable[P, Request]], Function[P, R]]:
     """Make a public function of one that builds a request.
 
     Parameters
     ----------
     returns : type
         What a call returns.
+    warn : callable, optional
+        See `Function`.
     """
 
     def decorate(build: Callable[P, Request]) -> Function[P, R]:
-        made: Function[P, R] = Function(build)
+        made: Function[P, R] = Function(build, warn)
         FUNCTIONS[build.__name__] = made
         return made
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import matrix, square_side
+from numpywren.linalg.arguments import matrix, square_side, tolerance
 from numpywren.linalg.function import function
 from numpywren.linalg.qr import Cuts, qr_cuts, qr_sizes
 from numpywren.linalg.svd import DIRECT, plan_of
@@ -100,7 +100,8 @@ def lstsq(a: Any, b: Any, rcond: float | None = None, *, check_finite: bool = Tr
         )
     dtype = np.result_type(A.dtype, B.dtype)
     eps = float(np.finfo(dtype).eps)
-    rtol = max(m, n) * eps if rcond is None else eps if rcond < 0 else float(rcond)
+    given = None if rcond is None else tolerance("lstsq", "rcond", rcond)
+    rtol = max(m, n) * eps if given is None else eps if given < 0 else given
     real = np.empty(0, dtype).real.dtype
     wide = m < n
     cuts, sizes = _plan(A.H if wide else A)

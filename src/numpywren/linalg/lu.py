@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import matrix, panel_depth, square
+from numpywren.linalg.arguments import matrix, pair, panel_depth, square
 from numpywren.linalg.function import function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
 from numpywren.linalg.solve import right_hand_sides
@@ -207,7 +207,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: Literal[0, 1, 2] = 0, *
     ----------
     LAPACK: ``getrs``.
     """
-    packed, piv = lu_and_piv
+    packed, piv = pair("lu_solve", "lu_and_piv", lu_and_piv, "(lu, piv), as lu_factor returns them")
     F = square("lu_solve", "lu", packed)
     B = right_hand_sides("lu_solve", F, b)
     if trans not in (0, 1, 2):

@@ -8,7 +8,7 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import panel_depth, square
+from numpywren.linalg.arguments import pair, panel_depth, square
 from numpywren.linalg.function import function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
 from numpywren.matrix import Array, Partition, asarray, eye
@@ -244,7 +244,9 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, *, check_finite: bool = Tru
     ----------
     LAPACK: ``potrs``.
     """
-    c, lower = c_and_lower
+    c, lower = pair("cho_solve", "c_and_lower", c_and_lower, "(factor, lower), as in (cholesky(A), True)")
+    if not isinstance(lower, bool | int | np.bool_):
+        raise TypeError(f"cho_solve got lower of type {type(lower).__name__}; it must be True or False")
     C = square("cho_solve", "the factor", c)
     B = right_hand_sides("cho_solve", C, b)
     rows, _ = factor_cuts(C)

@@ -10,7 +10,7 @@ import numpy as np
 from numpywren import algorithms
 from numpywren.job import Request, Returned, execute
 from numpywren.lambdapack import Program
-from numpywren.linalg.arguments import matrix, panel_depth, square
+from numpywren.linalg.arguments import matrix, panel_depth, square, tolerance
 from numpywren.linalg.function import FUNCTIONS, Function, function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
 from numpywren.linalg.svd import plan_of, plan_of_tall
@@ -70,8 +70,9 @@ def spectral_request(
     )
 
 
-def _tolerance(a: Array, rtol: float | None) -> dict[str, float]:
-    return {"rtol": max(a.shape[-2:]) * float(np.finfo(a.dtype).eps) if rtol is None else float(rtol)}
+def _tolerance(function: str, a: Array, rtol: float | None) -> dict[str, float]:
+    default = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
+    return {"rtol": default if rtol is None else tolerance(function, "rtol", rtol)}
 
 
 @function(Array)
@@ -125,7 +126,7 @@ def pinv(x: Any, /, *, rtol: float | None = None, check_finite: bool = True) -> 
         {"A": tall},
         (Returned("X", transposed=turned, conjugated=turned),),
         sizes=sizes,
-        scalars=_tolerance(A, rtol),
+        scalars=_tolerance("pinv", A, rtol),
         cuts=cuts,
         check_finite=check_finite,
     )
@@ -174,7 +175,12 @@ def matrix_rank(x: Any, /, *, rtol: float | None = None, check_finite: bool = Tr
     """
     A = matrix("matrix_rank", "x", x)
     return spectral_request(
-        "matrix_rank", algorithms.rank, A, scalars=_tolerance(A, rtol), dtype=np.int64, check_finite=check_finite
+        "matrix_rank",
+        algorithms.rank,
+        A,
+        scalars=_tolerance("matrix_rank", A, rtol),
+        dtype=np.int64,
+        check_finite=check_finite,
     )
 
 
