@@ -55,12 +55,14 @@ from donfig import Config
 
 __all__ = [
     "config",
+    "count_setting",
     "flag_setting",
     "format_bytes",
     "memory_bytes",
     "memory_setting",
     "names_setting",
     "number_setting",
+    "refuse_mistakes",
     "setting",
     "text_setting",
 ]
@@ -109,10 +111,17 @@ class _Config(Config):  # type: ignore[misc]  # donfig has no types that mypy fi
     def refresh(self, **kwargs: Any) -> None:
         """Read files and variables again; see `donfig.Config.refresh`."""
         super().refresh(**kwargs)
+        for message in self.mistakes():
+            warnings.warn(message, stacklevel=2)
+
+    def mistakes(self) -> Iterator[str]:
+        """What files and variables set that is no setting: for each a message that says where it comes from."""
         for key in _unknown(self.config):
             if key not in _OTHERS:
-                where = f"a file in one of {', '.join(self.paths)} or a variable {self.env_prefix}…"
-                warnings.warn(f"{_no_setting(key)}; it comes from {where}", stacklevel=2)
+                variable = f"{self.env_prefix}{key.upper().replace('.', '__')}"
+                given = any(name.upper() == variable for name in self.env or os.environ)
+                where = f"the variable {variable}" if given else f"a file in one of {', '.join(self.paths)}"
+                yield f"{_no_setting(key)} (it comes from {where})"
 
 
 def _unknown(given: Mapping[str, Any]) -> Iterator[str]:
@@ -160,11 +169,24 @@ def text_setting(key: str) -> str | None:
         return str(value)
 
 
+def refuse_mistakes() -> None:
+    """Refuse to go on under settings of which one is misspelt, as a bound on memory would be none.
+
+    Raises
+    ------
+    ValueError
+        If files or variables set something that is no setting.
+    """
+    for message in config.mistakes():
+        raise ValueError(message)
+
+
 def flag_setting(key: str) -> bool:
     """A setting that is true or false."""
     flag = _FLAGS.get(str(config.get(key)).lower())
     if flag is None:
-        raise ValueError(f"{key} must be true or false, not {config.get(key)!r}")
+        known = "true, false or auto" if DEFAULTS.get(key) == "auto" else "true or false"
+        raise ValueError(f"{key} must be {known}, not {config.get(key)!r}")
     return flag
 
 
@@ -178,6 +200,14 @@ def number_setting(key: str, least: float = 0.0) -> float:
     if not least <= number < math.inf:
         raise ValueError(f"{key} must be a number of at least {least:g}, not {value!r}")
     return number
+
+
+def count_setting(key: str) -> int:
+    """A setting that counts something of which there must be one at least."""
+    number = number_setting(key, least=1)
+    if not number.is_integer():
+        raise ValueError(f"{key} must be a whole number, not {config.get(key)!r}")
+    return int(number)
 
 
 def names_setting(key: str) -> tuple[str, ...]:

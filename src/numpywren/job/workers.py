@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from numpywren.autoscaler import Limits
-from numpywren.config import flag_setting, memory_setting, names_setting, number_setting, setting
+from numpywren.config import (
+    count_setting,
+    flag_setting,
+    memory_setting,
+    names_setting,
+    number_setting,
+    refuse_mistakes,
+    setting,
+)
 from numpywren.control import control_settings
 from numpywren.matrix import storage_settings
 
@@ -29,7 +37,7 @@ def workers_max() -> int:
     """Most workers that a run may have."""
     if setting("workers.max") is None:
         return 1 if setting("backend") == "local" else PROCESSES
-    return int(number_setting("workers.max", least=1))
+    return count_setting("workers.max")
 
 
 def limits() -> Limits:
@@ -37,7 +45,7 @@ def limits() -> Limits:
     budget = setting("workers.budget")
     return Limits(
         factor=number_setting("workers.factor", least=1e-3),
-        floor=int(number_setting("workers.min", least=1)),
+        floor=count_setting("workers.min"),
         ceiling=workers_max(),
         budget_s=None if budget is None else number_setting("workers.budget"),
     )
@@ -56,10 +64,11 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
     modules : tuple of str
         Modules of the kernels and functions of this run, which this client trusts because it named them.
     """
+    refuse_mistakes()
     workers = workers_max()
     slots = max(1, cores() // workers)
     if setting("worker.slots") is not None:
-        slots = int(number_setting("worker.slots", least=1))
+        slots = count_setting("worker.slots")
     memory = physical_bytes() // 2 // workers
     if setting("worker.memory") is not None:
         memory = memory_setting("worker.memory")
