@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from typing import Any, NamedTuple
@@ -51,7 +52,11 @@ def function_call(
         typer.echo(f"{context.get_help()}\n\nFunctions: {', '.join(sorted(functions))}")
         return None
     if function not in functions:
-        raise UsageError(f"numpywren.linalg has no {function!r}; it has: {', '.join(sorted(functions))}")
+        if function in nw.linalg.FUNCTIONS:
+            raise UsageError(f"{function} wants a tuple, which words cannot give; call numpywren.linalg.{function}")
+        near = difflib.get_close_matches(function, functions, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(sorted(functions))}"
+        raise UsageError(f"numpywren.linalg has no {function!r}; {remedy}")
     called = functions[function]
     if not set(HELP).isdisjoint(context.args):
         command = f"numpywren {context.info_name} {usage(function, called)} {options}"
@@ -67,7 +72,10 @@ def _array(word: str, chunks: int | None, shapes: bool) -> nw.Array:
     if shapes and SHAPE.fullmatch(word):
         return nw.zeros(tuple(map(int, word.split("x"))), chunks="auto" if chunks is None else chunks)
     if word.endswith(".npy"):
-        values = np.load(word, mmap_mode="r", allow_pickle=False)
+        try:
+            values = np.load(word, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise ValueError(f"{word} cannot be read as an array of numbers: {error}") from None
         return nw.asarray(values, chunks="auto" if chunks is None else chunks)
     opened = nw.open(word)
     return opened if chunks is None else nw.asarray(opened, chunks=chunks)
