@@ -128,8 +128,8 @@ class FunctionValues(Source):
         if str(data["function"]).startswith(_LOCAL):
             raise KernelNotAllowedError(
                 f"the function {data.get('shown', '')!r} of this array exists only in the process that made it, "
-                f"because it is a lambda, a closure or in __main__; put it into a module, and the module's name into "
-                f"`kernels.modules`, or keep the backend 'local'"
+                "because it is a lambda, a closure or in __main__, so no other can carry on with it; put it into a "
+                "module, name that in `kernels.modules`, and start anew"
             )
         made = cls(load_function(str(data["function"]), allowed), layout, [_load_argument(arg) for arg in data["args"]])
         made._saved = list(data["args"])

@@ -22,8 +22,8 @@ _OUT_OF_REACH = "see whether that place can be reached, and try again"
 _ACCESS = "grant this user access to that place, or choose another"
 #: Remedy for each error number that trying again does not mend.
 _REMEDIES: dict[int, str] = {
-    errno.ENOSPC: "the disk is full: free some space, or set `store` in the configuration to a place with more",
-    errno.EDQUOT: "the quota is used up: free some space, or set `store` in the configuration to another place",
+    errno.ENOSPC: "the disk is full: free some space there, or begin anew with `store` (or `out`) elsewhere",
+    errno.EDQUOT: "the quota is used up: free some space there, or begin anew with `store` (or `out`) elsewhere",
     errno.EFBIG: "the file would be larger than is allowed here: use smaller chunks, or raise the limit",
     errno.EACCES: _ACCESS,
     errno.EPERM: _ACCESS,

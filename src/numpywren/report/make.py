@@ -148,7 +148,8 @@ def _nothing(url: str, record: RunRecord, recorded: Recorded) -> str:
         return f"none of the {len(recorded.skipped)} event files of {url} can be read; of the first: {why}"
     return (
         f"nothing was written down about the run at {url}, made by numpywren {record.version or '?'}: it has not "
-        "begun, it ran with the setting events=false, it was a call of a few seconds, or that version wrote no events"
+        "begun, it ran with the setting events=false, it was a call of a few seconds, its workers were killed before "
+        "they wrote or could not write (is the store full?), or that version wrote no events"
     )
 
 

@@ -266,6 +266,8 @@ class PlaneFile:
             if not self.path.exists():
                 raise lost(self.url, "its file was deleted") from error
             if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "no such table" in str(error):
-                raise lost(self.url, f"its file is damaged ({error})") from error
+                # restore does not delete what may be somebody else's: see _refuse_foreign
+                remedy = "; delete it first" if code & 0xFF == sqlite3.SQLITE_NOTADB else ""
+                raise lost(self.url, f"its file is damaged ({error}){remedy}") from error
             remedy = "free some space" if code & 0xFF == sqlite3.SQLITE_FULL else "check the disk and its permissions"
             raise StoreError(f"{doing} {self.url} failed: {error}; {remedy}, then resume the run") from error
