@@ -13,12 +13,12 @@ from lambdapack.toys import parse_text
 import numpywren as nw
 from numpywren.cli import main
 from numpywren.job.prepare import prepare
-from numpywren.lambdapack import Dataflow
+from numpywren.lambdapack import Dataflow, Task
 from numpywren.planner import Machine, load_machine, make_plan
 from numpywren.planner.census import census
 from numpywren.planner.cost import cost
-from numpywren.planner.graph import build_graph
 from numpywren.planner.profile import profile
+from numpywren.planner.sweep import Sweep
 from numpywren.planner.tasks import kind_tables
 from numpywren.planner.workload import Shapes
 
@@ -75,27 +75,35 @@ def test_every_task_is_counted_as_if_it_were_looked_at(name):
 def test_the_schedule_is_that_of_tasks_begun_as_soon_as_they_can(name):
     workload = workload_of(name)
     shapes, flow = Shapes(workload), workload.dataflow
-    costs = census(workload, shapes)
-    graph = build_graph(workload, [each.table for each in costs], shapes)
-    seconds = np.random.default_rng(3).uniform(0.5, 2.0, graph.tasks)
-    numbers = {}
-    for kind in costs:
-        for row in range(kind.table.rows):
-            numbers[kind.table.task(row)] = len(numbers)
+    machine = Machine(name="m", get_s=0.5, put_s=0.25, bandwidth=1e6, gflops=1e-3)
+    seconds = {}
+
+    def note(kind, box, groups, numbers):
+        for place, number in enumerate(np.broadcast_to(numbers, box.shape).reshape(-1)):
+            bound, group = box.at(place), groups[number]
+            task = Task(kind.number, tuple(bound[loop.variable] for loop in kind.loops))
+            assert task not in seconds
+            seconds[task] = group.seconds + group.moving
+
+    swept = Sweep(workload, shapes, machine, note)
+    assert set(seconds) == set(flow.tasks())
     finish, chain, last = {}, {}, {}
     for task in flow.tasks():
         writers = {flow.writer(tile) for tile in flow.reads(task)} - {None}
-        finish[task] = max((finish[each] for each in writers), default=0.0) + seconds[numbers[task]]
+        finish[task] = max((finish[each] for each in writers), default=0.0) + seconds[task]
         chain[task] = 1 + max((chain[each] for each in writers), default=0)
         for tile in flow.reads(task):
             last[tile] = max(last.get(tile, 0.0), finish[task])
-    schedule = graph.schedule(seconds)
-    assert schedule.path == max(chain.values(), default=0)
-    for task, number in numbers.items():
-        assert schedule.finish[number] == pytest.approx(finish[task])
-    drawn = profile(graph, schedule, workload.itemsize, points=40)
+    assert swept.path == max(chain.values(), default=0)
+    assert swept.end == pytest.approx(max(finish.values(), default=0.0))
+    drawn = profile(swept.moments, swept.deaths(), points=40)
     width = drawn.seconds[0]
-    assert drawn.parallelism.sum() * width == pytest.approx(seconds.sum())
+    assert drawn.parallelism.sum() * width == pytest.approx(sum(seconds.values()))
+    for end, tasks in zip(drawn.seconds, drawn.parallelism, strict=True):
+        under_way = sum(
+            max(min(done, end) - max(done - seconds[task], end - width), 0.0) for task, done in finish.items()
+        )
+        assert tasks * width == pytest.approx(under_way, abs=1e-6 * swept.end)
     temporary = {matrix.name for matrix in flow.program.matrices if matrix.role == "temporary"}
     for moment, held in zip(drawn.seconds, drawn.working_set, strict=True):
         alive = 0

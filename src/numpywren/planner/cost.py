@@ -34,7 +34,7 @@ from numpywren.lambdapack.resolved import (
     Transpose,
 )
 
-__all__ = ["Shape", "Work", "cost", "varying_options"]
+__all__ = ["Shape", "Work", "cost", "deciding_options", "varying_options"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -116,15 +116,16 @@ def _add_up(term: Node, shape: Shape, work: Work) -> None:
 
 def varying_options(kind: Kind, kernels: Mapping[str, Kernel]) -> tuple[Index, ...]:
     """Index expressions in options of a kind's kernels on which what its tasks cost, or write, depends."""
-    found = []
-    for call in parts(kind.value):
-        if not isinstance(call, Call):
-            continue
-        deciding = _deciding_options(kernels[call.kernel])
-        for option in call.options:
-            if option.name in deciding:
-                found += [index for index in _indices(option.value) if not isinstance(index, Int)]
-    return tuple(found)
+    calls = (part for part in parts(kind.value) if isinstance(part, Call))
+    return tuple(index for call in calls for index in deciding_options(call, kernels[call.kernel]))
+
+
+def deciding_options(call: Call, kernel: Kernel) -> Iterator[Index]:
+    """Those of one call of a kernel."""
+    deciding = _deciding_options(kernel)
+    for option in call.options:
+        if option.name in deciding:
+            yield from (index for index in _indices(option.value) if not isinstance(index, Int))
 
 
 def _indices(value: Any) -> Iterator[Index]:

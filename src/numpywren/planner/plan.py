@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from numpywren.config import format_bytes
-from numpywren.planner.census import KindCost, census
-from numpywren.planner.graph import build_graph
+from numpywren.lambdapack import Task
+from numpywren.planner.census import label
+from numpywren.planner.groups import Group
 from numpywren.planner.machine import Machine
 from numpywren.planner.profile import Profile, profile
+from numpywren.planner.sweep import Sweep
 from numpywren.planner.words import choices_table
 from numpywren.planner.words import duration as duration
 from numpywren.planner.workload import Shapes, Workload
@@ -20,7 +21,6 @@ from numpywren.worker.sizing import TaskSizes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from numpywren.planner.choice import Choice
     from numpywren.planner.simulate import Simulation
@@ -264,25 +264,19 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
     """
     _refuse_dust(workload)
     machine = machine.at(workload.tile_length)
-    shapes = Shapes(workload)
-    costs = census(workload, shapes)
-    graph = build_graph(workload, [cost.table for cost in costs], shapes)
-    computing = [cost.seconds(machine) for cost in costs]
-    moving = [_moving_s(cost, machine) for cost in costs]
-    seconds = np.concatenate([*map(np.add, computing, moving), np.empty(0)])
-    schedule = graph.schedule(seconds)
-    memory, largest = _memory(workload, costs)
+    swept = Sweep(workload, Shapes(workload), machine)
+    memory, largest = _memory(workload, swept)
     return Plan(
         name=workload.record.name,
         machine=machine,
-        kernels=_by_kernel(costs, computing),
-        reads=sum(int(cost.tiles_read.sum()) for cost in costs),
-        writes=sum(int(cost.tiles_written.sum()) for cost in costs),
+        kernels=_by_kernel(swept.groups.all),
+        reads=sum(group.tasks * group.tiles_read for group in swept.groups.all),
+        writes=sum(group.tasks * group.tiles_written for group in swept.groups.all),
         memory=memory,
         largest=largest,
-        path=schedule.path,
-        seconds_at_least=float(schedule.finish.max(initial=0.0)),
-        profile=profile(graph, schedule, workload.itemsize),
+        path=swept.path,
+        seconds_at_least=swept.end,
+        profile=profile(swept.moments, swept.deaths()),
     )
 
 
@@ -296,37 +290,28 @@ def _refuse_dust(workload: Workload) -> None:
             )
 
 
-def _moving_s(cost: KindCost, machine: Machine) -> NDArray[np.float64]:
-    """Seconds that each task waits for the store, if its reads go on together and nothing is ahead of its time."""
-    waits = machine.get_s * (cost.tiles_read > 0) + machine.put_s * (cost.tiles_written > 0)
-    found: NDArray[np.float64] = waits + (cost.bytes_read + cost.bytes_written) / machine.bandwidth
-    return found
+def _by_kernel(groups: Sequence[Group]) -> tuple[KernelCount, ...]:
+    found: dict[str, list[Any]] = {}
+    for group in sorted(groups, key=lambda group: group.kind.number):
+        sums = found.setdefault(label(group.kind.value), [0, 0.0, 0, 0, 0.0])
+        each = (1, sum(group.work.values()), group.bytes_read, group.bytes_written, group.seconds)
+        for place, amount in enumerate(each):
+            sums[place] += group.tasks * amount
+    return tuple(KernelCount(kernel, *sums) for kernel, sums in found.items())
 
 
-def _by_kernel(costs: tuple[KindCost, ...], computing: list[NDArray[np.float64]]) -> tuple[KernelCount, ...]:
-    found: dict[str, list[float]] = {}
-    for cost, seconds in zip(costs, computing, strict=True):
-        if not cost.table.rows:
-            continue
-        sums = found.setdefault(cost.label, [0, 0.0, 0, 0, 0.0])
-        for place, amount in enumerate(
-            (cost.table.rows, cost.flops.sum(), cost.bytes_read.sum(), cost.bytes_written.sum(), seconds.sum())
-        ):
-            sums[place] += amount
-    return tuple(
-        KernelCount(kernel, int(tasks), float(flops), int(read), int(written), float(seconds))
-        for kernel, (tasks, flops, read, written, seconds) in found.items()
-    )
-
-
-def _memory(workload: Workload, costs: tuple[KindCost, ...]) -> tuple[int, str]:
+def _memory(workload: Workload, swept: Sweep) -> tuple[int, str]:
     """Bytes that the largest task needs, and a tile that it writes: of each kind the task that reads most."""
-    sizes = TaskSizes(workload.dataflow, workload.bindings, workload.record)
+    sizes = TaskSizes(workload.dataflow, workload.bindings, workload.record, swept.groups.full_shape)
+    most: dict[int, Group] = {}
+    for group in swept.groups.all:
+        if group.kind.number not in most or group.tiles_read > most[group.kind.number].tiles_read:
+            most[group.kind.number] = group
     needed, largest = 0, ""
-    for cost in costs:
-        if cost.table.rows:
-            task = cost.table.task(int(cost.tiles_read.argmax()))
-            promise = sizes.promise(task)
-            if promise > needed:
-                needed, largest = promise, str(workload.dataflow.writes(task)[0])
+    for number in sorted(most):
+        group = most[number]
+        task = Task(number, tuple(group.example[loop.variable] for loop in group.kind.loops))
+        promise = sizes.promise(task)
+        if promise > needed:
+            needed, largest = promise, str(workload.dataflow.writes(task)[0])
     return needed, largest

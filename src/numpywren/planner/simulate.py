@@ -7,10 +7,12 @@ Its tiles are numbers of bytes, and its kernels take the time that the kind of m
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -146,7 +148,20 @@ def simulate(workload: Workload, machine: Machine, pool: Pool) -> Simulation:
     RuntimeError
         If the run ends without being done, because a task took its workers down too often.
     """
-    return Simulator(workload, machine, pool).run()
+    with _uncollected():
+        return Simulator(workload, machine, pool).run()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave out the search for cycles of objects, of which a run makes none: it takes a fifth of the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 class Simulator:

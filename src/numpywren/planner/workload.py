@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Binding, Partition
 from numpywren.planner.cost import Shape, cost, varying_options
-from numpywren.planner.tasks import Uses
-from numpywren.planner.vector import Integers
 from numpywren.worker.record import RunRecord
 from numpywren.worker.sizing import letters
 
@@ -111,26 +110,23 @@ class Shapes:
         """Shape that the grid gives to what is written; None where it gives none."""
         return self.of(tile) if self.lettered(tile.matrix) else None
 
-    def classes(self, uses: Uses) -> tuple[Integers, Integers]:
-        """Numbers that are equal for tiles of equal shape, from 0, and the number of elements of each tile."""
-        grid = self._grids[uses.matrix]
-        if not len(uses.rows):
-            return uses.rows, uses.rows
-        if not grid:
-            return self._free_classes(uses)
-        found = np.zeros(len(uses.rows), dtype=np.int64)
-        elements = np.ones(len(uses.rows), dtype=np.int64)
-        for place, part in grid:
-            last = part.tiles - 1
-            at_edge = uses.index[:, place] == last
-            found = 2 * found + at_edge
-            elements *= np.where(at_edge, part.size(last) if last >= 0 else 0, part.chunk)
-        return found, elements
+    def grid(self, matrix: str) -> Sequence[tuple[int, Partition]]:
+        """Which indices of a matrix count tiles along a dimension, and how that is cut."""
+        return self._grids[matrix]
 
-    def _free_classes(self, uses: Uses) -> tuple[Integers, Integers]:
-        tiles, inverse = np.unique(uses.index, axis=0, return_inverse=True)
-        shapes = [self.of(Tile(uses.matrix, tuple(map(int, index)))) for index in tiles]
-        numbers = {shape: number for number, shape in enumerate(dict.fromkeys(shapes))}
-        classes = np.array([numbers[shape] for shape in shapes], dtype=np.int64)
-        elements = np.array([int(np.prod(shape)) for shape in shapes], dtype=np.int64)
-        return classes[inverse.reshape(-1)], elements[inverse.reshape(-1)]
+    def edges(self, matrix: str, index: Sequence[Any]) -> Any:
+        """A number for each tile, equal for tiles of equal shape: which of its sides are at the edge of the grid."""
+        found: Any = 0
+        for place, part in self._grids[matrix]:
+            ragged = part.size(part.tiles - 1) != part.chunk if part.tiles else False
+            at_edge = index[place] == part.tiles - 1 if ragged else False
+            found = 2 * found + (at_edge if np.any(at_edge) else 0)
+        return found
+
+    def with_edges(self, matrix: str, edges: int) -> Shape:
+        """The shape of tiles with such a number."""
+        shape: Shape = ()
+        for _, part in self._grids[matrix][::-1]:
+            shape = (part.size(part.tiles - 1) if edges % 2 else part.chunk, *shape)
+            edges //= 2
+        return (*shape, 1) if len(shape) == 1 and self._columns[matrix] else shape

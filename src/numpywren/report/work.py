@@ -59,8 +59,7 @@ class Work:
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        self._shapes = Shapes(workload)
-        self._costs: tuple[KindCost, ...] = census(workload, self._shapes)
+        self._costs: tuple[KindCost, ...] = census(workload, Shapes(workload))
         self._offsets = np.cumsum([0, *(cost.table.rows for cost in self._costs)])
         #: How many tasks there are.
         self.tasks = int(self._offsets[-1])
@@ -81,7 +80,7 @@ class Work:
     @functools.cached_property
     def graph(self) -> Graph:
         """Which task waits for which."""
-        return build_graph(self.workload, [cost.table for cost in self._costs], self._shapes)
+        return build_graph(self.workload, [cost.table for cost in self._costs])
 
     def numbers(self, tasks: TaskTable) -> Integers:
         """Number of each task among all of the run; -1 for one that is not of this run."""

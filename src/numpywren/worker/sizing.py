@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from numpywren.config import format_bytes
@@ -46,11 +46,20 @@ class TaskSizes:
     bindings : mapping of str to Binding
         Inputs and outputs.
     record : RunRecord
+    known : callable, optional
+        Tells the shape of a full tile where the grid does not; else it is looked for in the tasks before.
     """
 
-    def __init__(self, dataflow: Dataflow, bindings: Mapping[str, Binding], record: RunRecord) -> None:
+    def __init__(
+        self,
+        dataflow: Dataflow,
+        bindings: Mapping[str, Binding],
+        record: RunRecord,
+        known: Callable[[Tile], Shape] | None = None,
+    ) -> None:
         self._dataflow, self._bindings, self._record = dataflow, bindings, record
         self._itemsize = record.dtype.itemsize
+        self._known = known
         self._letters = letters(dataflow, bindings)
         self._matrices = {matrix.name: matrix for matrix in dataflow.program.matrices}
         self._shapes: dict[Tile | str, Shape] = {}
@@ -63,6 +72,8 @@ class TaskSizes:
         known = self._shapes.get(key)
         if known is None:
             if not grid:
+                if self._known is not None:
+                    return self._known(tile)
                 self._follow(tile)
                 return self._shapes[tile]
             known = tuple(self._letters[x].chunk for x in grid)
