@@ -1,5 +1,6 @@
 """The demo as a whole, on few airports: the same answer as a dense solution, a picture, and a bounded memory."""
 
+import json
 import re
 import signal
 import subprocess
@@ -113,3 +114,15 @@ def test_ctrl_c_says_how_to_carry_on(tmp_path):
     assert main(["resume", url]) == 0
     assert nw.attach(url).status().state == "done"
     nw.attach(url).delete()
+
+
+def test_scripts_get_one_object_and_the_text_apart(tmp_path, capsys):
+    with nw.config.set({"store": str(tmp_path / "store")}):
+        out = str(tmp_path / "map.png")
+        assert main(["demo", "--points", "300", "--chunks", "128", "--out", out, "--json"]) == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert (said["picture"], said["train"], said["held_out"]) == (out, 240, 60)
+    assert set(said["errors"]) == {"mean", "nearest", "kriging"}
+    assert 0 < said["errors"]["kriging"]["mae"] < said["errors"]["kriging"]["rmse"]
+    assert "240 airports to learn from" in captured.err

@@ -1,5 +1,6 @@
 """Calibration measures what plans then use."""
 
+import json
 import re
 import tomllib
 from importlib.resources import files
@@ -51,6 +52,12 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     assert planned.machine.rate("potrf") == pytest.approx(machine.gflops * 1e9 * machine.shares_at["64"]["potrf"])
     assert "not calibrated" not in str(planned)
     assert not list((folder / "store").glob("calibrate/*/*"))  # nothing is left behind
+    assert main(["calibrate", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    again = load_machine("this-machine", *module.machine_files())
+    assert measured.pop("file") == str(module.calibration_file())
+    assert measured == {name: getattr(again, name) for name in measured}
+    assert {"gflops", "start_s"} < set(measured)
 
 
 def test_every_kernel_is_called_with_operands_that_it_takes():
