@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,12 @@ def test_linalg_offers_every_function_by_name():
     for name, function in numpywren.linalg.FUNCTIONS.items():
         assert getattr(numpywren.linalg, name) is function
         assert function.__doc__, f"numpywren.linalg.{name} has no docstring"
+
+
+def test_completion_of_linalg_shows_functions_and_no_modules_of_ours():
+    offered = dir(numpywren.linalg)
+    assert set(numpywren.linalg.FUNCTIONS) < set(offered)
+    assert not any(isinstance(getattr(numpywren.linalg, name), types.ModuleType) for name in offered)
 
 
 def test_every_module_can_be_imported_alone():

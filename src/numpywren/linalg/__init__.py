@@ -53,3 +53,8 @@ from numpywren.matrix import install_namespace as _install_namespace
 
 _install(_products)
 _install_namespace(_namespace)
+
+
+def __dir__() -> list[str]:
+    """What people come for, without the modules that it is spread over."""
+    return sorted({*FUNCTIONS, "FUNCTIONS", "Function", "QRFactor", "plan", "submit"})
