@@ -25,8 +25,8 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     *args, **kwargs
         What `fn` takes.
     out : str or mapping of str to str, optional
-        URL where the result is to be stored; of several, one for each array by its name, as in ``out={"U": url}``. By
-        default results are stored with the run.
+        URL where the result is to be stored; it is whole when the run is done. Of several, one for each array by its
+        name, as in ``out={"U": url}``. By default results are stored with the run.
 
     Returns
     -------

@@ -36,12 +36,13 @@ def open(url: str | Path) -> Array:
     Parameters
     ----------
     url : str or Path
-        A Zarr array of version 3 (or 2, if zarr-python reads it): a path on this machine, ``file:…`` or ``memory:…``.
+        A Zarr array of version 3 (or 2, if zarr-python reads it): a path on this machine, or a URL of any store.
 
     Returns
     -------
     Array
-        Reads what is there when it is asked to. Integers and bools are read as float64.
+        Reads what is there when it is asked to; what is not there is zero, as Zarr has it, and so are tiles that a
+        run which has not ended, or has failed, did not write. Integers and bools are read as float64.
 
     Raises
     ------
