@@ -56,19 +56,19 @@ def test_routine_releases_the_gil(name, letter):
 
 
 def kernels():
-    n, band = 300, 24
-    v, tau = drawn(n, 96) / 5, np.full((13, 96), 0.1)
+    # Large enough that another thread gets its turn while a call lasts, on a busy machine too.
+    n, band, group = 1200, 64, 512
+    v, tau = drawn(n, group) / 5, np.full((n // band + 1, group), 0.1)
     f = sweep_factors(v, tau, band=band, first=0)
-    packed = drawn(2 * band + 1, n)
-    packed[band + 1 :] = 0
+    packed = drawn(2 * 24 + 1, 300)
+    packed[24 + 1 :] = 0
+    wide, tall, block = drawn(n, 400), drawn(4000, 200), drawn(400, 400)
     return {
-        "hb2st": lambda: hb2st(packed, band=band, first=0, count=100)[0],
+        "hb2st": lambda: hb2st(packed, band=24, first=0, count=100)[0],
         "sweep_factors": lambda: sweep_factors(v, tau, band=band, first=0),
-        "sweeps": lambda: sweeps([drawn(n, 200)], [v], [f], band=band, group=96, top=0),
-        "ormtr": lambda: ormtr(
-            drawn(n, 200), [drawn(100, 100), drawn(100, 100)], [drawn(100, 100)], tiles=3, ratio=1, top=0
-        ),
-        "he2hb_panel": lambda: he2hb_panel([drawn(200, 200), drawn(200, 200)], [], [], band=50, at=0)[0],
+        "sweeps": lambda: sweeps([wide], [v], [f], band=band, group=group, top=0),
+        "ormtr": lambda: ormtr(wide, [block, block], [block], tiles=3, ratio=1, top=0),
+        "he2hb_panel": lambda: he2hb_panel([tall, tall], [], [], band=200, at=0)[0],
     }
 
 
