@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from graphlib import TopologicalSorter
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lambdapack.random_programs import programs
 from lambdapack.toys import parse_text
+from planner.odd_programs import backwards, shapeless
 
 import numpywren as nw
 from numpywren.cli import main
 from numpywren.job.prepare import prepare
+from numpywren.job.request import Request, Returned
 from numpywren.lambdapack import Dataflow, Task
-from numpywren.planner import Machine, load_machine, make_plan
+from numpywren.planner import Machine, load_machine, make_plan, sweep
 from numpywren.planner.census import census
 from numpywren.planner.cost import cost
 from numpywren.planner.profile import profile
@@ -45,6 +48,8 @@ CALLS = {
     "stack": lambda: linalg.inv.request(zeros(3, 40, 40, chunks=(1, 16, 16))),
     "empty": lambda: linalg.cholesky.request(zeros(0, 0)),
     "one": lambda: linalg.eigh.request(zeros(1, 1)),
+    "backwards": lambda: Request("odd", backwards, {"A": zeros(75, 75)}, (Returned("X"),)),
+    "shapeless": lambda: Request("odd", shapeless, {"A": zeros(75, 53)}, (Returned("X"),)),
 }
 
 
@@ -52,6 +57,14 @@ def workload_of(name):
     return prepare(CALLS[name]())[0]
 
 
+@pytest.fixture(params=["together", "apart"])
+def _either_way(request, monkeypatch):
+    """Loops gone through at once where that can be, and as if tasks were too many for that."""
+    if request.param == "apart":
+        monkeypatch.setattr(sweep, "TOGETHER", 7)
+
+
+@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize("name", CALLS)
 def test_every_task_is_counted_as_if_it_were_looked_at(name):
     workload = workload_of(name)
@@ -71,6 +84,7 @@ def test_every_task_is_counted_as_if_it_were_looked_at(name):
         assert figures == (pytest.approx(factor * sum(work.values())), *sizes, len(reads), len(writes)), task
 
 
+@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize("name", CALLS)
 def test_the_schedule_is_that_of_tasks_begun_as_soon_as_they_can(name):
     workload = workload_of(name)
@@ -88,8 +102,9 @@ def test_the_schedule_is_that_of_tasks_begun_as_soon_as_they_can(name):
     swept = Sweep(workload, shapes, machine, note)
     assert set(seconds) == set(flow.tasks())
     finish, chain, last = {}, {}, {}
-    for task in flow.tasks():
-        writers = {flow.writer(tile) for tile in flow.reads(task)} - {None}
+    waits = {task: {flow.writer(tile) for tile in flow.reads(task)} - {None} for task in flow.tasks()}
+    for task in TopologicalSorter(waits).static_order():
+        writers = waits[task]
         finish[task] = max((finish[each] for each in writers), default=0.0) + seconds[task]
         chain[task] = 1 + max((chain[each] for each in writers), default=0)
         for tile in flow.reads(task):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,10 +51,10 @@ class TileTimes:
         self._widths = [max(high - low + 1, 1) for low, high in reach]
         cells = math.prod(self._widths)
         self._strides = [math.prod(self._widths[place + 1 :]) for place in range(len(self._widths))]
-        self.finish = np.zeros(cells)
-        self.chain = np.zeros(cells, dtype=np.int32)
-        self.last = np.zeros(cells) if counted else None
-        self.form = np.zeros(cells, dtype=np.int32) if free else None
+        self.finish = _blank(cells, np.float64)
+        self.chain = _blank(cells, np.int32)
+        self.last = _blank(cells, np.float64) if counted else None
+        self.form = _blank(cells, np.int32) if free else None
 
     def find(self, index: Sequence[Places]) -> Places:
         """Where tiles are in the arrays."""
@@ -100,6 +101,11 @@ class TileTimes:
             else:
                 one = sizes[row % len(sizes)] if sizes.ndim else sizes
                 yield moments, np.broadcast_to(one, self._widths[1:] or (1,)).reshape(-1)[written]
+
+
+def _blank(cells: int, dtype: type) -> NDArray[Any]:
+    """Zeros that take memory page by page, where something is written; NumPy's own take it two megabytes at a time."""
+    return np.frombuffer(mmap.mmap(-1, cells * np.dtype(dtype).itemsize, access=mmap.ACCESS_COPY), dtype=dtype)
 
 
 def _raise(amounts: NDArray[Any], where: Places, least: NDArray[Any]) -> None:
