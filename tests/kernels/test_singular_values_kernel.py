@@ -73,10 +73,3 @@ def test_squares_of_the_tail(draw):
         assert sums.dtype == whole.real.dtype
         assert np.allclose(sums[:, 0], (np.abs(whole[k:]) ** 2).sum(0))
     assert np.allclose(kernels.tail_squares(tiles, [])[:, 0], (np.abs(whole) ** 2).sum(0))
-
-
-def test_zeros(draw):
-    made = kernels.zeros(draw(3, 1), draw(2, 5))
-    assert made.shape == (3, 5) == kernels.zeros.shape((3, 1), (2, 5))
-    assert not made.any()
-    assert made.dtype == draw(1).dtype

@@ -1,47 +1,12 @@
 """Linear least squares of any rank: QR factorization, then the SVD of its triangle."""
 
-from numpywren.algorithms.geqrf import geqrf
-from numpywren.algorithms.gesvd import gesvd
+from numpywren.algorithms.gesvd_tall import geqrf_svd
 from numpywren.algorithms.ormqr import ormqr, ormqr_adjoint
 from numpywren.kernels.fitted import fitted
-from numpywren.kernels.singular_values import rank, residual_count, rows_divided, tail_squares, zeros
+from numpywren.kernels.singular_values import rank, residual_count, rows_divided, tail_squares
 from numpywren.lambdapack import Input, Output, Scalar, Size, program, temporary
 
 __all__ = ["gelss", "gelss_adjoint"]
-
-
-@program(A="m n", V="m n", T="* n n", U="* n n", K="* n n", P="n n", S="n one", W="n n")
-def geqrf_svd(
-    A: Input,
-    V: Output,
-    T: Output,
-    U: Output,
-    K: Output,
-    P: Output,
-    S: Output,
-    W: Output,
-    m: Size,
-    n: Size,
-    one: Size,
-    fan: Size,
-    panels: Size,
-    width: Size,
-    tile: Size,
-    groups: Size,
-    group: Size,
-) -> None:
-    """A = Q R and R = P diag(S) Wᴴ, for M ≥ N; a triangle of one tile goes to LAPACK at once."""
-    R = temporary("n n")
-    F = temporary("n n")  # R with its zeros
-    if m >= n and one > 0:
-        geqrf(A, V, T, U, K, R, fan=fan, depth=1)
-        for i in range(n):
-            for j in range(n):
-                if i <= j:
-                    F[i, j] = R[i, j]
-                else:
-                    F[i, j] = zeros(R[i, i], R[j, j])
-        gesvd(F, P, S, W, ..., direct=1)
 
 
 @program(A="m n", B="m r", X="n r", E="r one", L="one one", N="one one", S="n one")
@@ -88,7 +53,7 @@ def gelss(
     Y = temporary("m r")
     Z = temporary("n r")
     if m >= n and one > 0:
-        geqrf_svd(A, V, T, U, K, P, S, W, ...)
+        geqrf_svd(A, V, T, U, K, P, S, W, ..., depth=1, direct=1)
         ormqr_adjoint(V, T, U, K, B, Y, fan=fan, depth=1)
         for j in range(r):
             for k in range(n):
@@ -140,7 +105,7 @@ def gelss_adjoint(
     Y = temporary("n r")
     Z = temporary("n r")
     if m >= n and one > 0:
-        geqrf_svd(A, V, T, U, K, P, S, W, ...)
+        geqrf_svd(A, V, T, U, K, P, S, W, ..., depth=1, direct=1)
         for j in range(r):
             for k in range(n):
                 Z[k, j] = rows_divided(sum(W[i, k].H @ B[i, j] for i in range(n)), S[k, 0], S[0, 0], rtol=rtol)

@@ -5,7 +5,41 @@ from numpywren.algorithms.gesvd import gesvd, gesvd_values
 from numpywren.algorithms.ormqr import ormqr
 from numpywren.lambdapack import Input, Output, Size, program, temporary
 
-__all__ = ["gesvd_tall", "gesvd_values_tall"]
+__all__ = ["geqrf_svd", "gesvd_tall", "gesvd_values_tall"]
+
+
+@program(A="m n", V="m n", T="* n n", U="* n n", K="* n n", P="n n", S="n one", W="n n")
+def geqrf_svd(
+    A: Input,
+    V: Output,
+    T: Output,
+    U: Output,
+    K: Output,
+    P: Output,
+    S: Output,
+    W: Output,
+    m: Size,
+    n: Size,
+    one: Size,
+    fan: Size,
+    depth: Size,
+    panels: Size,
+    width: Size,
+    tile: Size,
+    groups: Size,
+    group: Size,
+    direct: Size,
+) -> None:
+    """A = Q R and R = P diag(S) Wᴴ for m ≥ n, with Q kept as its pieces. A part for other programs."""
+    R = temporary("n n")
+    B = temporary("n n")
+    if m >= n and one > 0:
+        geqrf(A, V, T, U, K, R, ...)
+        for j in range(n):
+            for i in range(n):
+                # below its diagonal tiles R is not written
+                B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
+        gesvd(B, P, S, W, ...)
 
 
 @program(A="m n", U="m n", S="n one", V="n n")
@@ -26,7 +60,7 @@ def gesvd_tall(
     group: Size,
     direct: Size = 0,
 ) -> None:
-    """A = U diag(S) Vᴴ for m ≥ n: A = Q R, R = U₁ S Vᴴ, U = Q U₁.
+    """A = U diag(S) Vᴴ for m ≥ n: A = Q R, R = P S Vᴴ, U = Q P.
 
     `fan` and `depth` are those of `geqrf`, the other sizes those of `gesvd`.
 
@@ -46,17 +80,10 @@ def gesvd_tall(
     T = temporary("* n n")
     W = temporary("* n n")
     K = temporary("* n n")
-    R = temporary("n n")
-    B = temporary("n n")
-    U1 = temporary("n n")
+    P = temporary("n n")
     if m >= n and one > 0:
-        geqrf(A, Q, T, W, K, R, ...)
-        for j in range(n):
-            for i in range(n):
-                # below its diagonal tiles R is not written
-                B[i, j] = R[i, j] if i <= j else 0 * R[j, i].T
-        gesvd(B, U1, S, V, ...)
-        ormqr(Q, T, W, K, U1, U, ..., height=n)
+        geqrf_svd(A, Q, T, W, K, P, S, V, ...)
+        ormqr(Q, T, W, K, P, U, ..., height=n)
 
 
 @program(A="m n", S="n one")

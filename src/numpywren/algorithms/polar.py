@@ -27,14 +27,13 @@ def polar_factors(
     tile: Size,
     groups: Size,
     group: Size,
-    direct: Size,
 ) -> None:
-    """A = U diag(S) Vᴴ and W = U Vᴴ for m ≥ n; `tall` is 1 where a QR factorization comes first."""
+    """A = U diag(S) Vᴴ and W = U Vᴴ for m ≥ n; sizes as in `numpywren.algorithms.spectrum`."""
     if m >= n:
         if tall == 1:
-            gesvd_tall(A, U, S, V, ..., one=1)
+            gesvd_tall(A, U, S, V, ..., one=1, direct=1)
         else:
-            gesvd(A, U, S, V, ..., one=1)
+            gesvd(A, U, S, V, ..., one=1, direct=1)
         for i in range(m):
             for j in range(n):
                 W[i, j] = sum(U[i, k] @ V[j, k].H for k in range(n))
@@ -55,7 +54,6 @@ def polar_right(
     tile: Size,
     groups: Size,
     group: Size,
-    direct: Size,
 ) -> None:
     """A = W P for m ≥ n, with orthonormal columns in W and P Hermitian, positive semidefinite: P = V diag(S) Vᴴ.
 
@@ -96,7 +94,6 @@ def polar_left(
     tile: Size,
     groups: Size,
     group: Size,
-    direct: Size,
 ) -> None:
     """A = P W for m ≥ n, as `polar_right`, with P = U diag(S) Uᴴ; 2 M N² + M² N flops beside the decomposition."""
     U = temporary("m n")

@@ -1,6 +1,6 @@
 """What needs singular values, and the pseudo-inverse, which needs vectors too.
 
-Every program takes the sizes of both `gesvd` and `gesvd_tall`; `tall` is 1 where a QR factorization comes first, 2
+Every program takes the sizes of both `gesvd` and `gesvd_tall`; `tall` is 1 where a QR factorization comes first, 0
 where not. A matrix (or a triangle) of one tile goes to LAPACK at once.
 """
 

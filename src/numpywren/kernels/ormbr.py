@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numpywren.kernels import blas
+from numpywren.kernels.block_reflector import apply_block
 from numpywren.kernels.buffers import fresh
-from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
+from numpywren.kernels.capsule import NDArray, common_dtype
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
@@ -105,8 +105,7 @@ def ormbr(
     for at in reversed(range(len(ts))):
         step, panel = divmod(at, panels)
         count = len(like) - step - (right and (panel + 1) // panels)
-        tiles = vs[end - count : end]
-        _apply(z, z.shape[0] - sum(tile.shape[0] for tile in tiles), tiles, ts[at])
+        apply_block(z, vs[end - count : end], ts[at])
         end -= count
     ends = np.cumsum(heights)
     return tuple(np.array(z[end - h : end], order="F") for h, end in zip(heights, ends, strict=True))
@@ -124,32 +123,3 @@ def _extended(
     added = np.arange(columns, z.shape[1])
     z[sum(heights[:strip]) + added, added] = 1
     return z
-
-
-def _apply(z: NDArray, row: int, vs: Sequence[NDArray], t: NDArray) -> None:
-    """Z(row:, :) ← (I - V T Vᴴ) Z(row:, :)."""
-    letter, item = LETTERS[z.dtype], z.itemsize
-    m, w = z.shape
-    k = t.shape[0]
-    fits = row >= 0 and sum(v.shape[0] for v in vs) == m - row and all(v.shape[1:] == (k,) for v in vs)
-    if t.shape != (k, k) or not fits:
-        raise ValueError(
-            f"ormbr got reflectors of shapes {[v.shape for v in vs]} with T of shape {t.shape} for rows {row} to {m}"
-        )
-    if not (k and w):
-        return
-    inner, scaled = fresh((k, w), z.dtype), fresh((k, w), z.dtype)
-    trans = "C" if letter in "cz" else "T"
-    tiles = [np.asfortranarray(v, z.dtype) for v in vs]
-    beta, at = 0.0, address(z) + row * item
-    for v in tiles:
-        h = v.shape[0]
-        blas.gemm(letter, trans, "N", k, w, h, 1.0, address(v), h, at, m, beta, address(inner), k)
-        at, beta = at + h * item, 1.0
-    factor = np.asfortranarray(t, z.dtype)
-    blas.gemm(letter, "N", "N", k, w, k, 1.0, address(factor), k, address(inner), k, 0.0, address(scaled), k)
-    at = address(z) + row * item
-    for v in tiles:
-        h = v.shape[0]
-        blas.gemm(letter, "N", "N", h, w, k, -1.0, address(v), h, address(scaled), k, 1.0, at, m)
-        at += h * item

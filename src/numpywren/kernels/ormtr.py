@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numpywren.kernels import blas
-from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
+from numpywren.kernels.block_reflector import apply_block
+from numpywren.kernels.capsule import NDArray, common_dtype
 from numpywren.kernels.layout import Shape, column_copy
 from numpywren.lambdapack.kernel import kernel
 
@@ -69,38 +69,13 @@ def ormtr(z: NDArray, vs: Sequence[NDArray], ts: Sequence[NDArray], *, tiles: in
     LAPACK: ``ormtr``, ``larfb``.
     """
     result = column_copy(z, common_dtype(z, *vs, *ts))
-    _apply_panels(result, vs, ts, tiles, ratio, top)
-    return result
-
-
-def _apply_panels(z: NDArray, vs: Sequence[NDArray], ts: Sequence[NDArray], tiles: int, ratio: int, top: int) -> None:
-    """Z ← (I - V T Vᴴ) Z for one panel after another, from `top` down."""
     counts = _counts(len(vs), len(ts), tiles, ratio, top)
     at = 0
     for panel, count, t in zip(range(top, -1, -1), counts, ts, strict=False):
-        v = [np.asfortranarray(tile, z.dtype) for tile in vs[at : at + count]]
+        # the panel begins inside its first tile
+        apply_block(result, vs[at : at + count], t, (panel + 1) % ratio * len(t))
         at += count
-        if z.shape[1]:
-            # the panel begins inside its first tile
-            _apply(z, v, (panel + 1) % ratio * len(t), np.asfortranarray(t, z.dtype))
-
-
-def _apply(z: NDArray, v: Sequence[NDArray], zeros: int, t: NDArray) -> None:
-    """Z ← (I - V T Vᴴ) Z, with V as the last rows, of which the first are zeros."""
-    letter, item, (n, w), k = LETTERS[z.dtype], z.itemsize, z.shape, len(t)
-    inner, scaled = np.zeros((k, w), z.dtype, order="F"), np.empty((k, w), z.dtype, order="F")
-    pieces = []
-    row = n - sum(len(tile) for tile in v)
-    for position, tile in enumerate(v):
-        skipped = 0 if position else zeros
-        m, ld = len(tile) - skipped, max(1, len(tile))
-        pieces.append((m, address(tile) + skipped * item, ld, address(z) + (row + skipped) * item))
-        row += len(tile)
-    for m, at_v, ld, at_z in pieces:
-        blas.gemm(letter, "C", "N", k, w, m, 1.0, at_v, ld, at_z, n, 1.0, address(inner), k)
-    blas.gemm(letter, "N", "N", k, w, k, 1.0, address(t), k, address(inner), k, 0.0, address(scaled), k)
-    for m, at_v, ld, at_z in pieces:
-        blas.gemm(letter, "N", "N", m, w, k, -1.0, at_v, ld, address(scaled), k, 1.0, at_z, n)
+    return result
 
 
 def _cut_shape(a: Shape, *, length: int) -> tuple[Shape, ...]:

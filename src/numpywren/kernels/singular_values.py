@@ -26,7 +26,6 @@ __all__ = [
     "rows_divided",
     "smallest",
     "tail_squares",
-    "zeros",
 ]
 
 
@@ -185,9 +184,3 @@ def tail_squares(tiles: Sequence[NDArray], top: Sequence[NDArray]) -> NDArray:
         sums = sums + (rest.real**2 + rest.imag**2 if rest.dtype.kind == "c" else rest**2).sum(axis=0)
         skip = max(0, skip - len(tile))
     return np.asfortranarray(np.reshape(sums, (-1, 1)))
-
-
-@kernel(shape=lambda rows, columns: (rows[0], columns[1]))
-def zeros(rows: NDArray, columns: NDArray) -> NDArray:
-    """Tile of zeros with the rows of one tile and the columns of another, whose elements are not read."""
-    return np.zeros((rows.shape[0], columns.shape[1]), dtype=common_dtype(rows, columns), order="F")

@@ -8,7 +8,7 @@ from numpywren import algorithms
 from numpywren.job import Request, Returned
 from numpywren.linalg.arguments import matrix
 from numpywren.linalg.function import function
-from numpywren.linalg.svd import plan_of, plan_of_tall
+from numpywren.linalg.svd import either_way
 
 __all__ = ["polar"]
 
@@ -62,10 +62,8 @@ def polar(a: Any, side: Literal["right", "left"] = "right", *, check_finite: boo
     A = matrix("polar", "a", a)
     if side not in ("right", "left"):
         raise ValueError(f"polar got side={side!r}; it must be 'right' or 'left'")
+    tall, cuts, sizes = either_way(A)
     wide = A.shape[-2] < A.shape[-1]
-    tall = A.H if wide else A
-    by_qr = plan_of_tall(tall)
-    plan = by_qr or plan_of(tall)
     # A = U P makes Aᴴ = P Uᴴ
     program = algorithms.polar_left if (side == "left") != wide else algorithms.polar_right
     return Request(
@@ -73,8 +71,8 @@ def polar(a: Any, side: Literal["right", "left"] = "right", *, check_finite: boo
         program,
         {"A": tall},
         (Returned("W", transposed=wide, conjugated=wide), Returned("P")),
-        sizes={"fan": 1, "depth": 1, **plan.sizes, "tall": int(by_qr is not None)},
-        cuts={"m": plan.rows, "n": plan.columns},
+        sizes=sizes,
+        cuts=cuts,
         fields=("U", "P"),
         check_finite=check_finite,
     )

@@ -13,22 +13,12 @@ from numpywren.lambdapack import Program
 from numpywren.linalg.arguments import matrix, panel_depth, square, tolerance
 from numpywren.linalg.function import FUNCTIONS, Function, function
 from numpywren.linalg.pivoting import factor_cuts, panel_tiles
-from numpywren.linalg.svd import plan_of, plan_of_tall
+from numpywren.linalg.svd import either_way
 from numpywren.matrix import Array, Partition, eye
 
 __all__ = ["cond", "matrix_rank", "pinv", "spectral_request"]
 
 _ONE = Partition(1, 1)
-
-
-def _tall(a: Array) -> tuple[Array, dict[str, Partition], dict[str, int]]:
-    """A matrix or its conjugate transpose, whichever is no wider than tall; how it is cut; sizes of the programs."""
-    tall = a.H if a.shape[-2] < a.shape[-1] else a
-    by_qr = plan_of_tall(tall)
-    plan = by_qr or plan_of(tall)
-    sizes = {"fan": 1, "depth": 1, **plan.sizes, "tall": 1 if by_qr else 2}
-    del sizes["direct"]
-    return tall, {"m": plan.rows, "n": plan.columns}, sizes
 
 
 def spectral_request(
@@ -56,7 +46,7 @@ def spectral_request(
         Of the result; default: the real type of `a`.
     check_finite : bool, default: False
     """
-    tall, cuts, sizes = _tall(a)
+    tall, cuts, sizes = either_way(a)
     return Request(
         name,
         program,
@@ -118,7 +108,7 @@ def pinv(x: Any, /, *, rtol: float | None = None, check_finite: bool = True) -> 
     array([[0.5, 0. ]])
     """
     A = matrix("pinv", "x", x)
-    tall, cuts, sizes = _tall(A)
+    tall, cuts, sizes = either_way(A)
     turned = A.shape[-2] < A.shape[-1]
     return Request(
         "pinv",

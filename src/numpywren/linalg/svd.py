@@ -15,7 +15,7 @@ from numpywren.linalg.qr import qr_sizes
 from numpywren.linalg.randomized import randomized_svd_request
 from numpywren.matrix import Array, Partition, eye
 
-__all__ = ["Plan", "plan_of", "plan_of_tall", "svd", "svdvals"]
+__all__ = ["Plan", "either_way", "plan_of", "svd", "svdvals"]
 
 #: Widest band, in columns.
 BAND = 128
@@ -37,6 +37,8 @@ class Plan(NamedTuple):
     columns: Partition
     #: Sizes of the programs `gesvd` and `gesvd_values` that the grid does not give.
     sizes: dict[str, int]
+    #: Whether a QR factorization comes first.
+    by_qr: bool = False
 
 
 def plan_of(A: Array) -> Plan:
@@ -55,7 +57,28 @@ def plan_of_tall(A: Array) -> Plan | None:
         return None
     _, cut, sizes = _stages(n, n, n if direct else _chunk(A), direct)
     cuts = QRCuts(Partition(m, max(rows, n, -(-m // ROWS)) if direct else cut.chunk), cut, cut)
-    return Plan(cuts.m, cut, {**sizes, **qr_sizes(cuts, A.dtype)})
+    return Plan(cuts.m, cut, {**sizes, **qr_sizes(cuts, A.dtype)}, by_qr=True)
+
+
+def either_way(a: Array) -> tuple[Array, dict[str, Partition], dict[str, int]]:
+    """For programs that go by `gesvd` or by `gesvd_tall`, as their size `tall` says.
+
+    Returns
+    -------
+    tall : Array
+        A matrix or its conjugate transpose, whichever is no wider than tall.
+    cuts : dict of str to Partition
+    sizes : dict of str to int
+    """
+    tall = _upright(a)
+    plan = plan_of_tall(tall) or plan_of(tall)
+    sizes = {"fan": 1, "depth": 1, **plan.sizes, "tall": int(plan.by_qr)}
+    del sizes["direct"]
+    return tall, {"m": plan.rows, "n": plan.columns}, sizes
+
+
+def _upright(a: Array) -> Array:
+    return a.H if a.shape[-2] < a.shape[-1] else a
 
 
 def _chunk(A: Array) -> int:
@@ -156,17 +179,16 @@ def svd(
         return randomized_svd_request(x, k, n_oversamples, n_iter, seed, check_finite=check_finite)
     A = matrix("svd", "x", x)
     wide = A.shape[-2] < A.shape[-1]
-    tall = A.H if wide else A
+    tall = _upright(A)
     full = full_matrices and tall.shape[-2] > tall.shape[-1]
-    by_qr = None if full else plan_of_tall(tall)
-    plan = by_qr or plan_of(tall)
+    plan = (None if full else plan_of_tall(tall)) or plan_of(tall)
     left = plan.rows if full else plan.columns
     program, inputs, sizes = algorithms.gesvd, {"A": tall}, {**plan.sizes, "full": int(full)}
     cuts = {"m": plan.rows, "n": plan.columns, "k": left, "one": Partition(1, 1)}
     if not plan.columns.length:
         program, sizes = algorithms.gesvd_empty, {}
         inputs["I"] = eye(left.length, dtype=A.dtype, chunks=left.chunk)
-    elif by_qr:
+    elif plan.by_qr:
         program, sizes = algorithms.gesvd_tall, plan.sizes
         del cuts["k"]
     u, v = Returned("U"), Returned("V", transposed=True, conjugated=True)
@@ -221,12 +243,11 @@ def svdvals(x: Any, /, *, check_finite: bool = True) -> Request:
     Appl. 309 (2000).
     """
     A = matrix("svdvals", "x", x)
-    tall = A.H if A.shape[-2] < A.shape[-1] else A
-    by_qr = plan_of_tall(tall)
-    plan = by_qr or plan_of(tall)
+    tall = _upright(A)
+    plan = plan_of_tall(tall) or plan_of(tall)
     return Request(
         "svdvals",
-        algorithms.gesvd_values_tall if by_qr else algorithms.gesvd_values,
+        algorithms.gesvd_values_tall if plan.by_qr else algorithms.gesvd_values,
         {"A": tall},
         (Returned("S"),),
         sizes=plan.sizes,
