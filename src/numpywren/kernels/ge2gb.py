@@ -18,19 +18,12 @@ from typing import Any
 import numpy as np
 
 from numpywren.kernels.capsule import NDArray
-from numpywren.kernels.gemm import gemm
+from numpywren.kernels.gemm import add_product, gemm
 from numpywren.kernels.geqrt import geqrt
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["column_panel", "first_columns", "left_update", "right_update", "right_update_last", "row_panel"]
-
-
-def _add(acc: NDArray, sign: float, a: NDArray, b: NDArray, transa: str = "N", transb: str = "N") -> None:
-    """Acc ← acc ± op(a) op(b), in place."""
-    if acc.size:
-        assert gemm.accumulate is not None
-        gemm.accumulate(acc, sign, a, b, transa=transa, transb=transb)
 
 
 def _reflectors(tiles: Sequence[NDArray], first: int) -> tuple[list[NDArray], NDArray, NDArray]:
@@ -49,7 +42,7 @@ def _products(panel: Sequence[NDArray], others: Sequence[NDArray], dtype: np.dty
     for start in range(0, len(others), len(panel)):
         total = np.zeros((panel[0].shape[1], others[start].shape[1]), dtype, order="F")
         for mine, other in zip(panel, others[start : start + len(panel)], strict=True):
-            _add(total, 1.0, mine, other, transa="C")
+            add_product(total, 1.0, mine, other, transa="C")
         made.append(total)
     return np.asfortranarray(np.hstack(made))
 
@@ -60,7 +53,7 @@ def _stacked_products(others: Sequence[NDArray], panel: Sequence[NDArray], dtype
     for start in range(0, len(others), len(panel)):
         total = np.zeros((others[start].shape[0], panel[0].shape[1]), dtype, order="F")
         for other, mine in zip(others[start : start + len(panel)], panel, strict=True):
-            _add(total, 1.0, other, mine)
+            add_product(total, 1.0, other, mine)
         made.append(total)
     return np.concatenate(made)
 
@@ -225,19 +218,19 @@ def left_update(
     inner = np.array(product, order="F")
     at = 0
     for yh in yhs:
-        _add(inner, -1.0, w[:, at : at + yh.shape[0]], yh)
+        add_product(inner, -1.0, w[:, at : at + yh.shape[0]], yh)
         at += yh.shape[0]
     for u in us:
-        _add(inner, -1.0, w[:, at : at + u.shape[1]], u, transb="C")
+        add_product(inner, -1.0, w[:, at : at + u.shape[1]], u, transb="C")
         at += u.shape[1]
     mine = gemm(t, inner, transa="C")
     mine[:, :done] = 0
     across = slice(first, first + product.shape[0])
     rows = np.array(s[across], dtype=mine.dtype, order="F")
     for v, yh in zip(vs, [*yhs, mine], strict=True):
-        _add(rows, -1.0, v[across], yh)
+        add_product(rows, -1.0, v[across], yh)
     for x, u in zip(xs, us, strict=True):
-        _add(rows, -1.0, x[across], u, transb="C")
+        add_product(rows, -1.0, x[across], u, transb="C")
     rows[:, :done] = 0
     return mine, rows
 
@@ -249,7 +242,7 @@ def _right(
     inner = np.array(product, order="F")
     at = 0
     for factor in (*vs, *xs):
-        _add(inner, -1.0, factor, w[at : at + factor.shape[1]])
+        add_product(inner, -1.0, factor, w[at : at + factor.shape[1]])
         at += factor.shape[1]
     x: NDArray = gemm(inner, t)
     x[:done] = 0
@@ -339,9 +332,9 @@ def right_update(
     down = slice(first, first + width)
     columns = np.array(s[:, down], dtype=x.dtype, order="F")
     for v, yh in zip(vs, yhs, strict=True):
-        _add(columns, -1.0, v, yh[:, down])
+        add_product(columns, -1.0, v, yh[:, down])
     for before, u in zip([*xs, x], us, strict=True):
-        _add(columns, -1.0, before, u[down], transb="C")
+        add_product(columns, -1.0, before, u[down], transb="C")
     return x, columns
 
 

@@ -12,7 +12,7 @@ from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
 from numpywren.kernels.layout import Shape, check_accumulator, check_choice, operand, transposed_shape
 from numpywren.lambdapack.kernel import kernel
 
-__all__ = ["gemm"]
+__all__ = ["add_product", "gemm"]
 
 
 def _shape(a: Shape, b: Shape, *, transa: str = "N", transb: str = "N") -> Shape:
@@ -37,7 +37,7 @@ def _flops(a: Shape, b: Shape, *, transa: str = "N", transb: str = "N") -> float
     return 2.0 * inner * math.prod(shape)
 
 
-def _accumulate(acc: NDArray, sign: complex, a: NDArray, b: NDArray, *, transa: str = "N", transb: str = "N") -> None:
+def add_product(acc: NDArray, sign: complex, a: NDArray, b: NDArray, *, transa: str = "N", transb: str = "N") -> None:
     """Do ``acc += sign * op(a) @ op(b)`` in place."""
     shape = _shape(a.shape, b.shape, transa=transa, transb=transb)
     check_accumulator(acc, shape, np.result_type(acc.dtype, common_dtype(a, b)))
@@ -75,7 +75,7 @@ def _multiply(alpha: complex, a: NDArray, b: NDArray, transa: str, transb: str, 
     )
 
 
-@kernel(shape=_shape, flops=_flops, accumulate=_accumulate)
+@kernel(shape=_shape, flops=_flops, accumulate=add_product)
 def gemm(a: NDArray, b: NDArray, *, transa: str = "N", transb: str = "N") -> NDArray:
     """Multiply two tiles: C = op(A) op(B).
 

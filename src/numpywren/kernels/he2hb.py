@@ -16,18 +16,11 @@ import numpy as np
 from numpywren.kernels import lapack_qr
 from numpywren.kernels.buffers import fresh
 from numpywren.kernels.capsule import LETTERS, NDArray, address, common_dtype
-from numpywren.kernels.gemm import gemm
+from numpywren.kernels.gemm import add_product, gemm
 from numpywren.kernels.layout import Shape
 from numpywren.lambdapack.kernel import kernel
 
 __all__ = ["he2hb_block", "he2hb_inner", "he2hb_panel", "he2hb_update"]
-
-
-def _add(acc: NDArray, sign: float, a: NDArray, b: NDArray, transa: str = "N", transb: str = "N") -> None:
-    """Acc ← acc ± op(a) op(b), in place."""
-    if acc.size:
-        assert gemm.accumulate is not None
-        gemm.accumulate(acc, sign, a, b, transa=transa, transb=transb)
 
 
 def _rows(tiles: Sequence[NDArray]) -> list[slice]:
@@ -40,7 +33,7 @@ def _products(lefts: Sequence[NDArray], rights: Sequence[NDArray], dtype: np.dty
     """Σ_i L_iᴴ R_i."""
     total = np.zeros((lefts[0].shape[1], rights[0].shape[1]), dtype, order="F")
     for left, right in zip(lefts, rights, strict=True):
-        _add(total, 1.0, left, right, transa="C")
+        add_product(total, 1.0, left, right, transa="C")
     return total
 
 
@@ -53,8 +46,8 @@ def _current(
     for start in range(0, len(vs), len(columns)):
         v, w = vs[start : start + len(columns)], ws[start : start + len(columns)]
         for tile, v_i, w_i in zip(current, v, w, strict=True):
-            _add(tile, -1.0, v_i, w[0][across], transb="C")
-            _add(tile, -1.0, w_i, v[0][across], transb="C")
+            add_product(tile, -1.0, v_i, w[0][across], transb="C")
+            add_product(tile, -1.0, w_i, v[0][across], transb="C")
     return current
 
 
@@ -253,11 +246,11 @@ def he2hb_update(
         for number, start in enumerate(range(0, len(vs), len(ys))):
             from_w = inner[0][2 * number * band : (2 * number + 1) * band]
             from_v = inner[0][(2 * number + 1) * band : (2 * number + 2) * band]
-            _add(current, -1.0, vs[start + i], from_w)
-            _add(current, -1.0, ws[start + i], from_v)
+            add_product(current, -1.0, vs[start + i], from_w)
+            add_product(current, -1.0, ws[start + i], from_v)
         made.append(gemm(current, t))
     half = gemm(t, _products(v, made, dtype), transa="C")
     half *= 0.5
     for y, v_i in zip(made, v, strict=True):
-        _add(y, -1.0, v_i, half)
+        add_product(y, -1.0, v_i, half)
     return tuple(made)
