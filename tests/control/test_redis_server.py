@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from itertools import count
 from pathlib import Path
@@ -15,11 +17,13 @@ import pytest
 from servers import redis as servers
 
 from numpywren.config import config
-from numpywren.control import Arrival, Claim, Failure, Reader, TaskState, open_plane
+from numpywren.control import MAX_ATTEMPTS, Arrival, Claim, Failure, Reader, TaskState, open_plane
 from numpywren.control.redis.link import Address
 from numpywren.control.redis.plane import RedisPlane
 from numpywren.control.redis.scripts import script
 from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.testing.control import ManualClock
+from numpywren.testing.faulty_line import FaultyLine
 
 BINARIES = servers.binaries()
 _names = count()
@@ -41,6 +45,39 @@ def plane(server):
 
 def keys_of(plane, client):
     return set(client.scan_iter(f"numpywren:*{{{plane.url.partition('run=')[2]}}}*"))
+
+
+def test_a_claim_whose_answer_was_lost_gives_the_same_tasks_when_it_is_asked_again(server):
+    with FaultyLine("127.0.0.1", server.port) as line, ThreadPoolExecutor(1) as pool:
+        plane = RedisPlane(f"redis://127.0.0.1:{line.port}/0?run=own-{next(_names)}")
+        plane.restore([TaskState(name, 0, place) for place, name in enumerate("abcdef")], {}, 6)
+        assert plane.claim("w", 1, 30.0) == (Claim("a", 1),)
+        line.lose = 1.0
+        asking = pool.submit(plane.claim, "w", 2, 30.0)
+        while not line.counts["lose"]:
+            time.sleep(0.01)
+        line.lose = 0.0
+        assert asking.result(60) == (Claim("b", 1), Claim("c", 1))
+        assert plane.status().running == 3
+        assert plane.claim("w", 2, 30.0) == (Claim("d", 1), Claim("e", 1))
+        plane.delete()
+        plane.close()
+
+
+def test_a_claim_that_is_asked_again_gives_only_what_is_still_its_workers(server):
+    clock = ManualClock()
+    plane = RedisPlane(f"{server.url}?run=own-{next(_names)}", clock=clock)
+    plane.restore([TaskState(name, 0, place) for place, name in enumerate("abcd")], {}, 4)
+    token = ("w", 3, 10**6, MAX_ATTEMPTS, "", "", "a token")
+    assert plane._call("claim", *token) == ["a", 1, "b", 1, "c", 1]
+    plane.complete("w", "b", [], [])
+    plane.release("w", ["c"])
+    assert plane._call("claim", *token) == ["a", 1]
+    clock.advance(2.0)
+    assert plane._call("claim", *token) == []
+    assert [claim.task for claim in plane.claim("w", 4, 1.0)] == ["a", "c", "d"]
+    plane.delete()
+    plane.close()
 
 
 # -- URLs

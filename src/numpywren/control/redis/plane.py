@@ -101,7 +101,8 @@ class RedisPlane(ControlPlane):
         """Take ready tasks under a lease; see `ControlPlane.claim`."""
         liked = _dump(list(prefer)) if prefer else ""
         slow = _dump(list(over.items())) if over else ""
-        told = self._call("claim", worker, max(limit, 0), _micro(lease_s), MAX_ATTEMPTS, liked, slow)
+        token = secrets.token_hex(8)
+        told = self._call("claim", worker, max(limit, 0), _micro(lease_s), MAX_ATTEMPTS, liked, slow, token)
         return tuple(Claim(task, attempt) for task, attempt in zip(told[::2], told[1::2], strict=True))
 
     def renew(self, worker: str, tasks: Collection[str], lease_s: float) -> frozenset[str]:

@@ -1,5 +1,5 @@
 -- claim: ARGV = now, worker, limit, microseconds of the lease, MAX_ATTEMPTS, preferred tasks as JSON or '',
--- slow tasks as JSON {{task, holder}, ...} or ''. Answers task, attempt, task, attempt, ...
+-- slow tasks as JSON {{task, holder}, ...} or '', a token that no other claim has. Answers task, attempt, task, ...
 
 local worker, limit, most = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5])
 local ends = text(now + tonumber(ARGV[4]))
@@ -25,12 +25,27 @@ if meta[1] ~= 'running' then
 end
 
 local claims, repeated = answer(), 0
+
+-- A claim that is asked again, as its answer was lost, is answered by what of it is still this worker's.
+local before = call('HGET', run, 'a' .. worker)
+if before and sub(before, 1, #ARGV[8]) == ARGV[8] then
+  for _, task in ipairs(cjson.decode(sub(before, #ARGV[8] + 1))) do
+    local holder, _, lost = holding(call('HGET', run, 't' .. task))
+    if holder == worker then
+      claims[#claims + 1] = task
+      claims[#claims + 1] = lost + 1
+    end
+  end
+  return claims
+end
+local handed_out = {}
 local function hand_out(task, priority, lost)
   local record = 'x' .. priority .. ':' .. lost .. ':' .. (lost + 1) .. ':' .. text(now) .. ':' .. worker
   call('HSET', run, 't' .. task, record)
   call('ZADD', leases, ends, task)
   claims[#claims + 1] = task
   claims[#claims + 1] = lost + 1
+  handed_out[#handed_out + 1] = task
   limit = limit - 1
 end
 
@@ -85,5 +100,8 @@ if limit > 0 then
 end
 if repeated > 0 then
   call('HINCRBY', run, '.repeated', repeated)
+end
+if #handed_out > 0 then
+  call('HSET', run, 'a' .. worker, ARGV[8] .. cjson.encode(handed_out))
 end
 return claims

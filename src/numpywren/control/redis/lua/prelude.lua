@@ -12,6 +12,7 @@
 --                      `lost` leases were taken away, `handed` is the attempt last handed out
 --              dBLOCK  done tasks: 256 bits for the tasks whose names differ in their last number only
 --              cTILE   readers that a counted tile has left
+--              aWORKER the token of its last claim that gave something, and the tasks as JSON
 --   KEYS[2]  ready   a sorted set: ready tasks by priority
 --   KEYS[3]  leases  a sorted set: running tasks by the microsecond at which their leases end
 --
