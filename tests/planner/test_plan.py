@@ -257,7 +257,7 @@ def test_the_command_plans_a_matrix_that_does_not_exist(capsys, tmp_path):
         (["plan", "cholesky", "nowhere.zarr"], "nowhere.zarr"),
         (["plan", "cholesky", "50x40"], "square"),
         (["plan", "cholesky", "50x50", "--machine", "abacus"], "there is no machine 'abacus'"),
-        (["plan", "potrf", "50x50"], "numpywren.linalg has no 'potrf'; it has: add,"),
+        (["plan", "xyzzy", "50x50"], "numpywren.linalg has no 'xyzzy'; it has: add,"),
         (["plan", "choleksy", "50x50"], "numpywren.linalg has no 'choleksy'; did you mean 'cholesky'?"),
         (["plan", "cho_solve", "50x50", "50"], "cho_solve wants a tuple, which words cannot give"),
     ],

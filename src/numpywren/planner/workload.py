@@ -12,7 +12,7 @@ from numpywren.lambdapack import Dataflow, Tile
 from numpywren.matrix import Binding, Partition
 from numpywren.planner.cost import Shape, cost, varying_options
 from numpywren.worker.record import RunRecord
-from numpywren.worker.sizing import letters
+from numpywren.worker.sizing import TaskSizes
 
 __all__ = ["Shapes", "Workload"]
 
@@ -57,14 +57,7 @@ class Shapes:
 
     def __init__(self, workload: Workload) -> None:
         self._dataflow, self._record = workload.dataflow, workload.record
-        self._letters = letters(workload.dataflow, workload.bindings)
-        self._grids: dict[str, list[tuple[int, Partition]]] = {}
-        self._columns: dict[str, bool] = {}
-        for matrix in workload.dataflow.program.matrices:
-            places = [place for place, letter in enumerate(matrix.grid) if letter != "*"][-2:]
-            binding = workload.bindings.get(matrix.name)
-            self._grids[matrix.name] = [(place, self._letters[matrix.grid[place]]) for place in places]
-            self._columns[matrix.name] = binding is not None and binding.column
+        self._sizes = TaskSizes(workload.dataflow, workload.bindings, workload.record)
         self._free: dict[Tile, Shape] = {}
         self._written: dict[tuple[object, ...], tuple[Shape, ...]] = {}
         kernels = workload.dataflow.program.kernels
@@ -72,14 +65,13 @@ class Shapes:
 
     def lettered(self, matrix: str) -> bool:
         """Whether the grid of a matrix gives the shapes of its tiles."""
-        return bool(self._grids[matrix])
+        return bool(self._sizes.grid(matrix))
 
     def of(self, tile: Tile) -> Shape:
         """Shape of a tile; where the grid does not give it, it follows from the task that writes the tile."""
-        grid = self._grids[tile.matrix]
-        if grid:
-            shape = tuple(part.size(tile.index[place]) for place, part in grid)
-            return (*shape, 1) if len(shape) == 1 and self._columns[tile.matrix] else shape
+        shape = self._sizes.exact_shape(tile)
+        if shape is not None:
+            return shape
         if tile not in self._free:
             self._follow(tile)
         return self._free[tile]
@@ -91,7 +83,7 @@ class Shapes:
             task = self._dataflow.writer(pending[-1])
             assert task is not None, pending[-1]
             reads = self._dataflow.reads(task)
-            unknown = [each for each in reads if not self._grids[each.matrix] and each not in self._free]
+            unknown = [each for each in reads if not self.lettered(each.matrix) and each not in self._free]
             if unknown:
                 pending += unknown
                 continue
@@ -112,12 +104,12 @@ class Shapes:
 
     def grid(self, matrix: str) -> Sequence[tuple[int, Partition]]:
         """Which indices of a matrix count tiles along a dimension, and how that is cut."""
-        return self._grids[matrix]
+        return self._sizes.grid(matrix)
 
     def edges(self, matrix: str, index: Sequence[Any]) -> Any:
         """A number for each tile, equal for tiles of equal shape: which of its sides are at the edge of the grid."""
         found: Any = 0
-        for place, part in self._grids[matrix]:
+        for place, part in self.grid(matrix):
             ragged = part.size(part.tiles - 1) != part.chunk if part.tiles else False
             at_edge = index[place] == part.tiles - 1 if ragged else False
             found = 2 * found + (at_edge if np.any(at_edge) else 0)
@@ -126,7 +118,7 @@ class Shapes:
     def with_edges(self, matrix: str, edges: int) -> Shape:
         """The shape of tiles with such a number."""
         shape: Shape = ()
-        for _, part in self._grids[matrix][::-1]:
+        for _, part in self.grid(matrix)[::-1]:
             shape = (part.size(part.tiles - 1) if edges % 2 else part.chunk, *shape)
             edges //= 2
-        return (*shape, 1) if len(shape) == 1 and self._columns[matrix] else shape
+        return (*shape, 1) if len(shape) == 1 and self._sizes.is_column(matrix) else shape

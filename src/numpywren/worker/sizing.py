@@ -62,6 +62,7 @@ class TaskSizes:
         self._known = known
         self._letters = letters(dataflow, bindings)
         self._matrices = {matrix.name: matrix for matrix in dataflow.program.matrices}
+        self._grids: dict[str, tuple[tuple[int, Partition], ...]] = {}
         self._shapes: dict[Tile | str, Shape] = {}
         self._promises: dict[tuple[int, int], int] = {}
 
@@ -77,21 +78,30 @@ class TaskSizes:
                 self._follow(tile)
                 return self._shapes[tile]
             known = tuple(self._letters[x].chunk for x in grid)
-            if len(known) == 1 and self._is_column(tile.matrix):
+            if len(known) == 1 and self.is_column(tile.matrix):
                 known = (*known, 1)
             self._shapes[key] = known
         return known
 
+    def grid(self, matrix: str) -> tuple[tuple[int, Partition], ...]:
+        """Which indices of a matrix count tiles along a dimension, and how that is cut; empty if it has no letters."""
+        known = self._grids.get(matrix)
+        if known is None:
+            letters_of = self._matrices[matrix].grid
+            places = [place for place, letter in enumerate(letters_of) if letter != "*"][-2:]
+            known = self._grids[matrix] = tuple((place, self._letters[letters_of[place]]) for place in places)
+        return known
+
     def exact_shape(self, tile: Tile) -> Shape | None:
         """Shape that the grid gives a tile; None where it has no letters."""
-        places = [i for i, letter in enumerate(self._matrices[tile.matrix].grid) if letter != "*"][-2:]
-        if not places:
+        grid = self.grid(tile.matrix)
+        if not grid:
             return None
-        grid = self._matrices[tile.matrix].grid
-        shape = tuple(self._letters[grid[i]].size(tile.index[i]) for i in places)
-        return (*shape, 1) if len(shape) == 1 and self._is_column(tile.matrix) else shape
+        shape = tuple([part.size(tile.index[place]) for place, part in grid])
+        return (*shape, 1) if len(shape) == 1 and self.is_column(tile.matrix) else shape
 
-    def _is_column(self, matrix: str) -> bool:
+    def is_column(self, matrix: str) -> bool:
+        """Whether the tiles of a matrix, vectors outside, are columns for tasks."""
         binding = self._bindings.get(matrix)
         return binding is not None and binding.column
 
