@@ -36,7 +36,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``plan.machines``       files that describe kinds of worker, for plans; see :doc:`/howto/planning`
 ``events``              write down what workers do, for reports: ``true``, ``false``, or ``auto``: all of a run that
                         was submitted; of a call that returns its result, if it takes longer than five seconds
-``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (when standard error is a terminal)
+``progress``            show a progress bar: ``true``, ``false`` or ``auto`` (on terminals and in notebooks)
 ======================  ================================================================================
 """
 

@@ -47,8 +47,12 @@ def test_no_flipped_bit_passes_for_something_else():
         (lambda batch: batch.update(epoch_s="noon"), "damaged"),
         (lambda batch: batch["events"]["TaskDone"].update(slot=[1]), r"TaskDone\.slot"),
         (lambda batch: batch["events"]["TaskDone"].update(slot=["a", "b"]), "damaged"),
+        (lambda batch: batch["events"]["TaskDone"].update(slot=[0, -1]), "beyond 0 to 4096"),
+        (lambda batch: batch["events"]["WorkerStart"].update(slots=[10**12]), "beyond 0 to 4096"),
         (lambda batch: batch["events"]["TaskDone"].update(task=[1, 2]), r"TaskDone\.task"),
         (lambda batch: batch["events"]["TaskDone"].update(end_s=[float("nan"), 1.0]), r"TaskDone\.end_s"),
+        (lambda batch: batch["events"]["TaskDone"].update(end_s=[1e300, 1.0]), r"TaskDone\.end_s"),
+        (lambda batch: batch.update(epoch_s=1e300), "epoch_s"),
         (lambda batch: batch["events"]["TaskDone"].update(end_s=[[1.0], [2.0]]), r"TaskDone\.end_s"),
     ],
 )

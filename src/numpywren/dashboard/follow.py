@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from numpywren.report.work import Work, split_tasks
 from numpywren.worker import RunRecord
 
 __all__ = ["Figures", "Follower", "Picture"]
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at a run's status, at least; and when it has ended: it may be resumed.
 STATUS_S, ENDED_S = 1.0, 5.0
@@ -164,6 +167,9 @@ class Follower:
             self._read_at_end = ended
         except OUT_OF_REACH as error:
             trouble = trouble or f"what the workers wrote down cannot be read: {error}"
+        except Exception as error:  # what others wrote may be anything; the rest is still shown
+            logger.exception("no figures can be made of the events of %s", self.run.url)
+            trouble = trouble or f"no figures can be made of what was written down: {type(error).__name__}: {error}"
         held = () if status is None or ended else status.longest
         return Picture(
             status=status,

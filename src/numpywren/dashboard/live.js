@@ -110,10 +110,8 @@
     const part = by_id(`part-${name}`);
     if (part.told === html) return;
     const open = [...part.querySelectorAll("details")].map((each) => each.open);
-    const first = part.told === undefined;
     part.innerHTML = part.told = html;
     part.querySelectorAll("details").forEach((each, i) => { if (i < open.length) each.open = open[i]; });
-    return first;
   }
 
   function figures(told) {
@@ -154,7 +152,7 @@
   }
 
   function when_painted() {
-    if (!drawn || document.documentElement.dataset.painted) listen();
+    if (!drawn || (Bokeh.documents.length > 0 && document.documentElement.dataset.painted)) listen();
     else window.setTimeout(when_painted, 20);
   }
 

@@ -40,13 +40,14 @@ def page_html(picture: Picture, record: RunRecord, url: str, nonce: str, may_can
         f' data-drawing="{figures.drawing}" data-batches="{len(figures.batches)}"'
         f' data-began="{figures.report.recorded.began_s!r}"'
     )  # fmt: skip
-    silent = "" if figures is not None else f'<p id="silent">{escape(picture.silent)}</p>'
+    told = '<p id="told">What follows is what the workers wrote down, which they do every five seconds.</p>'
+    silent = told if figures is not None else f'<p id="silent">{escape(picture.silent)}</p>'
     report, here = files("numpywren.report"), files("numpywren.dashboard")
     cancel = (here / "cancel.html").read_text() if may_cancel else ""
     body = (
         _header(record, url),
         (here / "now.html").read_text().replace("<!-- cancel -->", cancel),
-        f'<main{marks}><div id="above">{above}</div>{silent}{sections}{below}</main>',
+        f'<main{marks}>{silent}<div id="above">{above}</div>{sections}{below}</main>',
         footer(),
     )
     style = (report / "page.css").read_text() + (here / "live.css").read_text()

@@ -59,9 +59,8 @@ class Dashboard:
             from numpywren.dashboard.hub import Hub
             from numpywren.dashboard.web import Guard, web_app
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"a dashboard needs {error.name}: pip install 'numpywren[dashboard]'", name=error.name
-            ) from None
+            name = (error.name or "").partition(".")[0]
+            raise ModuleNotFoundError(f"a dashboard needs {name}: pip install 'numpywren[dashboard]'") from None
         follower = Follower(url)
         token = secrets.token_urlsafe(24)
         listening = _listen(host, port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import namedtuple
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,17 @@ from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
 from numpywren.control.plane import resumable
-from numpywren.errors import ControlPlaneLostError, RunCancelledError, RunFailedError, RunNotFoundError, StoreError
+from numpywren.errors import (
+    ControlPlaneLostError,
+    NumpywrenError,
+    RunCancelledError,
+    RunFailedError,
+    RunNotFoundError,
+    StoreError,
+)
 from numpywren.job.failure import exception_of
-from numpywren.job.progress import ProgressBar
+from numpywren.job.looking import Speed, pace
+from numpywren.job.progress import ProgressBar, progress_html
 from numpywren.job.request import Results, Returned
 from numpywren.job.resume import remainder
 from numpywren.job.scaling import Scaler
@@ -57,9 +66,21 @@ class Run:
         self._backend: Backend | None = None
         self._scaler: Scaler | None = None
         self._plane: ControlPlane | None = None
+        self._speed = Speed()
 
     def __repr__(self) -> str:
         return f"Run({self._record.name}, {self.url!r})"
+
+    def _repr_html_(self) -> str:
+        """How far it is at this moment, for notebooks; the time left at the speed since it was last looked at."""
+        try:
+            status = self.status()
+        except (NumpywrenError, OSError) as error:
+            shown = f"<div><b>{escape(self._record.name)}</b> {escape(str(error))}</div>"
+        else:
+            said = pace(status, self._speed) if status.state == "running" else ""
+            shown = progress_html(self._record.name, status, said)
+        return f"{shown}<div><code>{escape(self.url)}</code></div>"
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -72,7 +93,7 @@ class Run:
             If its control plane is gone; `resume` rebuilds it.
         """
         try:
-            return self._control().status()
+            return self._seen(self._control().status())
         except ControlPlaneLostError as error:
             raise ControlPlaneLostError(resumable(str(error), self.url)) from error
 
@@ -82,7 +103,7 @@ class Run:
         Parameters
         ----------
         progress : bool, optional
-            Whether to show a progress bar; default: as configured.
+            Whether to show a progress bar; default: as configured, which is on terminals and in notebooks.
         timeout : float, optional
             Seconds.
 
@@ -106,7 +127,7 @@ class Run:
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         began = time.monotonic()
-        with ProgressBar(self._record.name, progress) as bar:
+        with ProgressBar(self._record.name, progress, self._speed) as bar:
             troubles = _Troubles()
             while (status := self._look()).state == "running":
                 bar.show(status)
@@ -255,7 +276,7 @@ class Run:
         self._stop_workers()
         self._backend = backend
         self._scaler = Scaler(backend, self._dataflow(), limits(), successors())
-        status = self._control().status()
+        status = self._seen(self._control().status())
         if status.state == "running":
             self._scaler.start(max(self._scaler.missing(status), least))
 
@@ -275,9 +296,13 @@ class Run:
     def _space(self) -> TileSpace:
         return TileSpace(self._bindings(), self._store)
 
+    def _seen(self, status: Status) -> Status:
+        self._speed.look(time.monotonic(), status.done)
+        return status
+
     def _look(self) -> Status:
         try:
-            return self._control().status()
+            return self._seen(self._control().status())
         except ControlPlaneLostError as error:
             self._stop_workers()
             self._check_exists(error)

@@ -52,6 +52,10 @@ KINDS = {
 }
 #: Bytes that a batch may have, as it is stored and unpacked.
 LARGEST, LARGEST_UNPACKED = 64 << 20, 1 << 30
+#: Seconds that no clock shows.
+LONGEST_S = 1e15
+#: Tasks that a worker may compute at once; each has its row in the timeline.
+MOST_SLOTS = 4096
 #: Batches read at once.
 AT_ONCE = 16
 
@@ -154,6 +158,8 @@ def decode_batch(data: bytes) -> Batch:
                 f"it has format {batch['format']}, of numpywren {version}; this version reads format {FORMAT}"
             )
         epoch_s = float(batch["epoch_s"])
+        if not abs(epoch_s) < LONGEST_S:
+            raise DamagedBatchError(f"it is damaged: epoch_s is {epoch_s}")
         tables = {name: _table(kind, batch["events"].get(name), epoch_s) for name, kind in KINDS.items()}
         return Batch(str(batch["worker"]), tables)
     except DamagedBatchError:
@@ -174,8 +180,10 @@ def _table(kind: Any, given: Mapping[str, Any] | None, epoch_s: float) -> Table:
         if each.type == "str" and not all(isinstance(value, str) for value in column):
             raise DamagedBatchError(f"it is damaged: {kind.__name__}.{each.name} has other values than text")
         values = np.array(column, dtype=_TYPES[str(each.type)])
-        if values.ndim != 1 or (values.dtype.kind == "f" and not np.isfinite(values).all()):
+        if values.ndim != 1 or (values.dtype.kind == "f" and not (np.abs(values) < LONGEST_S).all()):
             raise DamagedBatchError(f"it is damaged: {kind.__name__}.{each.name} has other values than numbers")
+        if each.name in ("slot", "slots") and not ((values >= 0) & (values <= MOST_SLOTS)).all():
+            raise DamagedBatchError(f"it is damaged: {kind.__name__}.{each.name} has values beyond 0 to {MOST_SLOTS}")
         # 0 is no moment: the task did not wait
         table[each.name] = np.where(values, values + epoch_s, 0.0) if each.name.endswith("_s") else values
     return table
