@@ -299,7 +299,7 @@ def test_gc_refuses_negative_ages(tmp_path):
 def test_a_client_is_told_that_its_run_was_deleted(tmp_path):
     run = computed_by_another(nw.asarray(4 * np.eye(400), chunks=20))
     nw.attach(run.url).delete()
-    for act in (run.wait, run.resume):
+    for act in (run.status, run.wait, run.resume):
         with pytest.raises(errors.RunNotFoundError, match="the run was deleted"):
             act()
 

@@ -91,10 +91,13 @@ class Run:
         ------
         ControlPlaneLostError
             If its control plane is gone; `resume` rebuilds it.
+        RunNotFoundError
+            If the run was deleted.
         """
         try:
             return self._seen(self._control().status())
         except ControlPlaneLostError as error:
+            self._check_exists(error)
             raise ControlPlaneLostError(resumable(str(error), self.url)) from error
 
     def wait(self, progress: bool | None = None, timeout: float | None = None) -> Status:
@@ -302,11 +305,10 @@ class Run:
 
     def _look(self) -> Status:
         try:
-            return self._seen(self._control().status())
-        except ControlPlaneLostError as error:
+            return self.status()
+        except (ControlPlaneLostError, RunNotFoundError):
             self._stop_workers()
-            self._check_exists(error)
-            raise ControlPlaneLostError(resumable(str(error), self.url)) from error
+            raise
 
     def _check_exists(self, lost: ControlPlaneLostError | None = None) -> None:
         """See that the run was not deleted while this client held on to it."""
