@@ -120,7 +120,7 @@ class Guard:
 
     def __init__(self, app: ASGI, token: str, host: str) -> None:
         self._app, self._token = app, token.encode()
-        self._names = {"localhost", host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+        self._names = {"localhost", host.lower(), socket.gethostname().lower()}
 
     async def __call__(self, scope: Mapping[str, Any], receive: ASGI, send: ASGI) -> None:
         """Answer, or refuse."""
