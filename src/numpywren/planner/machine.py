@@ -87,7 +87,7 @@ class Machine:
         How often a worker dies.
     prices : Prices
     sources : mapping of str to str
-        Where the figures are from, with dates.
+        By the name of a figure, prices' too: where it is from and when that was read; or "assumed" and why that value.
     """
 
     name: str
