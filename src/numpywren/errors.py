@@ -19,6 +19,7 @@ __all__ = [
     "TaskTooLongError",
     "TileDamagedError",
     "TileMissingError",
+    "UnfinishedArrayError",
     "UnknownSchemeError",
 ]
 
@@ -87,6 +88,10 @@ class TileDamagedError(NumpywrenError, OSError):
 
 class NotAnArrayError(NumpywrenError, ValueError):
     """A URL that holds no Zarr v3 array."""
+
+
+class UnfinishedArrayError(NumpywrenError, ValueError):
+    """The output of a run that has not ended, or has failed: what is not written yet would read as zero."""
 
 
 class MemoryBoundError(NumpywrenError, MemoryError):

@@ -225,3 +225,37 @@ def test_an_output_is_not_written_over_another_array(tmp_path):
     with pytest.raises((errors.TileDamagedError, errors.RunFailedError), match="no longer the array"):
         nw.attach(run.url).resume().wait(progress=False)
     assert np.array_equal(np.asarray(nw.open(tmp_path / "L.zarr")), np.ones((9, 9)))
+
+
+def test_the_output_of_a_run_that_failed_is_not_taken_for_a_result(tmp_path):
+    place = tmp_path / "L.zarr"
+    a = np.diag(np.r_[np.ones(15), -1.0, np.ones(4)])
+    with pytest.raises(np.linalg.LinAlgError):
+        nw.submit(nw.linalg.cholesky, nw.asarray(a, chunks=5), out=place).wait()
+    with pytest.raises(errors.UnfinishedArrayError, match="resume"):
+        nw.open(place)
+    nw.asarray(np.eye(3)).save(place, overwrite=True)
+    assert np.array_equal(np.asarray(nw.open(place)), np.eye(3))
+
+
+def test_an_output_is_whole_when_its_run_was_waited_for(tmp_path):
+    place = tmp_path / "L.zarr"
+    run = nw.submit(nw.linalg.cholesky, nw.asarray(np.eye(20), chunks=5), out=place)
+    run.wait()
+    file = place / "zarr.json"
+    # as if the worker that did the last task had died right after it
+    file.write_text(file.read_text().replace('"whole": true', '"whole": false'))
+    with pytest.raises(errors.UnfinishedArrayError):
+        nw.open(place)
+    nw.job.attach(run.url).wait()
+    assert np.array_equal(np.asarray(nw.open(place)), np.eye(20))
+
+
+def test_workers_alone_finish_an_output(tmp_path):
+    place = tmp_path / "L.zarr"
+    run = nw.submit(nw.linalg.cholesky, nw.asarray(np.eye(20), chunks=5), out=place)
+    until = time.monotonic() + 60
+    while '"whole": true' not in (place / "zarr.json").read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert np.array_equal(np.asarray(nw.open(place)), np.eye(20))
+    run.delete()

@@ -6,7 +6,8 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -19,16 +20,19 @@ from numpywren.planner import Workload
 from numpywren.version import __version__
 from numpywren.worker import RunRecord
 
-__all__ = ["modules_of", "prepare"]
+__all__ = ["Out", "modules_of", "prepare"]
+
+#: Where results are to be stored: the only one, or some by name.
+Out: TypeAlias = str | Path | Mapping[str, str | Path] | None
 
 
-def prepare(request: Request, out: str | Mapping[str, str] | None = None) -> tuple[Workload, Store]:
+def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
     """Bind a request's program to its data; makes nothing.
 
     Parameters
     ----------
     request : Request
-    out : str or mapping of str to str, optional
+    out : str, Path, or mapping of str to str or Path, optional
         Where results are to be stored.
 
     Returns
@@ -101,7 +105,7 @@ def _binding(
     return Binding(name, "output", cuts, own, array, column=column)
 
 
-def _places(request: Request, out: str | Mapping[str, str] | None, store: Store) -> dict[str, str]:
+def _places(request: Request, out: Out, store: Store) -> dict[str, str]:
     """Where each output goes."""
     outputs = [matrix.name for matrix in request.program.matrices if matrix.role == "output"]
     # several results go by their own names, which may be those of other outputs: U of a wide matrix is V of its adjoint
@@ -109,7 +113,7 @@ def _places(request: Request, out: str | Mapping[str, str] | None, store: Store)
     stored = {
         name: one.output for name, one in zip(results, request.returned, strict=True) if not (one.scalar or one.loaded)
     }
-    if isinstance(out, str):
+    if isinstance(out, str | Path):
         if len(stored) != 1:
             if not stored:
                 raise ValueError(f"{request.name} has no array among its results to be stored; leave `out` away")
@@ -124,7 +128,7 @@ def _places(request: Request, out: str | Mapping[str, str] | None, store: Store)
         raise ValueError(
             f"{request.name} stores no result {', '.join(sorted(unknown))}; it stores {', '.join(stored) or 'none'}"
         )
-    named = {stored[name]: url for name, url in (out or {}).items()}
+    named = {stored[name]: str(url) for name, url in (out or {}).items()}
     return {name: named.get(name, f"{store.url}/out/{name}") for name in outputs}
 
 

@@ -150,6 +150,8 @@ class Run:
             self._stop_workers()
             with contextlib.suppress(StoreError):
                 self._space().clear()  # whoever was to do it may have died between the last task and this
+        with contextlib.suppress(StoreError):
+            self._space().finish()  # as above
         self._keep = ()
         return status
 

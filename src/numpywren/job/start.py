@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from numpywren.backends import open_backend
@@ -13,7 +13,7 @@ from numpywren.config import setting
 from numpywren.control import open_plane
 from numpywren.control.plane import unbegun
 from numpywren.errors import ControlPlaneLostError, StoreError
-from numpywren.job.prepare import modules_of, prepare
+from numpywren.job.prepare import Out, modules_of, prepare
 from numpywren.job.request import Request, Returned
 from numpywren.job.resume import roots
 from numpywren.job.run import Run
@@ -27,13 +27,13 @@ __all__ = ["execute", "run", "start"]
 logger = logging.getLogger(__name__)
 
 
-def start(request: Request, out: str | Mapping[str, str] | None = None, *, detached: bool = True) -> Run:
+def start(request: Request, out: Out = None, *, detached: bool = True) -> Run:
     """Begin a run; returns at once.
 
     Parameters
     ----------
     request : Request
-    out : str or mapping of str to str, optional
+    out : str, Path, or mapping of str to str or Path, optional
         Where results are to be stored: a URL for a single result, or one for each array among several, by name.
     detached : bool
         Whether the run may outlive this process: its inputs are then kept.
@@ -153,13 +153,13 @@ def execute(request: Request) -> Any:
     return result
 
 
-def run(program: Program, *, out: str | Mapping[str, str] | None = None, **arguments: Any) -> Any:
+def run(program: Program, *, out: Out = None, **arguments: Any) -> Any:
     """Run a LAmbdaPACK program on arrays.
 
     Parameters
     ----------
     program : Program
-    out : str or mapping of str to str, optional
+    out : str, Path, or mapping of str to str or Path, optional
         Where to store the outputs.
     **arguments
         An array for each input of the program, a number for each parameter that the grids do not give.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from numpywren import job
 from numpywren.job import Request, Run, start
+from numpywren.job.prepare import Out
 from numpywren.linalg.function import Function
 from numpywren.matrix import Array, zeros
 from numpywren.planner import Machine, Plan
@@ -16,7 +16,7 @@ from numpywren.planner import Machine, Plan
 __all__ = ["plan", "submit"]
 
 
-def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] | None = None, **kwargs: Any) -> Run:
+def submit(fn: Function[..., Any], /, *args: Any, out: Out = None, **kwargs: Any) -> Run:
     """Start a function of `numpywren.linalg` and return at once.
 
     Parameters
@@ -24,7 +24,7 @@ def submit(fn: Function[..., Any], /, *args: Any, out: str | Mapping[str, str] |
     fn : function of `numpywren.linalg`
     *args, **kwargs
         What `fn` takes.
-    out : str or mapping of str to str, optional
+    out : str, Path, or mapping of str to str or Path, optional
         URL where the result is to be stored; it is whole when the run is done. Of several, one for each array by its
         name, as in ``out={"U": url}``. By default results are stored with the run.
 

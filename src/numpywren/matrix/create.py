@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.config import config
-from numpywren.errors import NotAnArrayError, StoreError
+from numpywren.errors import NotAnArrayError, StoreError, UnfinishedArrayError
 from numpywren.matrix.array import Array
 from numpywren.matrix.auto_chunks import auto_chunks, slab_shape
 from numpywren.matrix.dtypes import STORED_DTYPES, matrix_dtype
@@ -41,11 +41,13 @@ def open(url: str | Path) -> Array:
     Returns
     -------
     Array
-        Reads what is there when it is asked to; what is not there is zero, as Zarr has it, and so are tiles that a
-        run which has not ended, or has failed, did not write. Integers and bools are read as float64.
+        Reads what is there when it is asked to; what is not there is zero, as Zarr has it. Integers and bools are
+        read as float64.
 
     Raises
     ------
+    UnfinishedArrayError
+        If it is the output of a run that has not ended, or has failed.
     NotAnArrayError
         If there is no Zarr array; it says what is there.
     UnknownSchemeError
@@ -297,7 +299,8 @@ def _make_room(store: Store, *, overwrite: bool, remedy: str = "delete it, or pa
     if not overwrite:
         raise FileExistsError(f"at {store.url} {store.contents()[3:]}; {remedy}")
     if store.exists(METADATA_KEY) or store.exists(".zarray"):
-        open_source(store.url)  # refuses a group, whose arrays would be lost from sight
+        with suppress(UnfinishedArrayError):
+            open_source(store.url)  # refuses a group, whose arrays would be lost from sight
         store.delete(array_keys(list(store.list())))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.config import format_bytes
-from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, TileMissingError
+from numpywren.errors import NotAnArrayError, StoreError, TileDamagedError, TileMissingError, UnfinishedArrayError
 from numpywren.matrix.auto_chunks import tile_chunks
 from numpywren.matrix.dtypes import DTYPES, STORED_DTYPES, matrix_dtype
 from numpywren.matrix.partition import grid
@@ -25,6 +25,8 @@ from numpywren.matrix.zarr_format import (
     chunk_index,
     chunk_key,
     decode_layout,
+    encode_layout,
+    is_whole,
     made_for,
     mark_of,
 )
@@ -198,6 +200,12 @@ class StoredChunks(Source):
             return False
         return made_for(data) == mark_of(run)
 
+    def finish(self, run: str) -> None:
+        """Write down that the run at this URL, if the array was made for it, has written all of it."""
+        data = self.store.get(METADATA_KEY, at_most=LARGEST_METADATA)
+        if made_for(data) == mark_of(run) and not is_whole(data):
+            self.store.put(METADATA_KEY, encode_layout(self.layout, run, whole=True))
+
     def existing(self) -> Iterator[tuple[int, ...]]:
         """Indices of the tiles that are stored, and whole."""
         for entry in self.store.entries("c"):
@@ -366,10 +374,18 @@ def open_source(url: str | Path) -> Source:
     ------
     NotAnArrayError
         If there is no array; it says what is there.
+    UnfinishedArrayError
+        If a run still has to write to it.
     """
     store = open_store(url)
     try:
-        layout = decode_layout(store.get(METADATA_KEY, at_most=LARGEST_METADATA), store.url)
+        data = store.get(METADATA_KEY, at_most=LARGEST_METADATA)
+        layout = decode_layout(data, store.url)
+        if not is_whole(data):
+            raise UnfinishedArrayError(
+                f"the run that writes the array at {store.url} has not ended, or has failed, and what it did not write "
+                "would be zero; wait for the run, `numpywren resume` it, or delete the array"
+            )
     except TileDamagedError as error:
         raise NotAnArrayError(f"{error}: the metadata of an array are smaller") from None
     except TileMissingError:

@@ -285,6 +285,14 @@ class TileSpace:
         """Delete all intermediates."""
         self._scratch.child(_TILES).clear()
 
+    def finish(self) -> None:
+        """Write down in outputs that have a place of their own that they are whole."""
+        folder = self._scratch.url + "/"
+        for binding in self._bindings.values():
+            source = binding.array.source if binding.role == "output" and binding.array is not None else None
+            if isinstance(source, StoredChunks) and not source.store.url.startswith(folder):
+                source.finish(self._scratch.url)
+
     def existing(self) -> Iterator[Tile]:
         """Outputs and intermediates that exist, in no order. An output of the wrong size, cut short, does not."""
         for binding in self._bindings.values():

@@ -27,6 +27,7 @@ __all__ = [
     "chunk_key",
     "decode_layout",
     "encode_layout",
+    "is_whole",
     "made_for",
     "mark_of",
 ]
@@ -72,9 +73,9 @@ def _is_length(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < _LONGEST
 
 
-def encode_layout(layout: Layout, run: str | None = None) -> bytes:
-    """Contents of ``zarr.json``; with the URL of the run for which the array is made, if it may write there."""
-    attributes = {} if run is None else {"numpywren": {"run": mark_of(run)}}
+def encode_layout(layout: Layout, run: str | None = None, *, whole: bool = False) -> bytes:
+    """Contents of ``zarr.json``; with the URL of the run that may write there, if one may, and whether it has ended."""
+    attributes = {} if run is None else {"numpywren": {"run": mark_of(run), "whole": whole}}
     return json.dumps({**_metadata(layout), "attributes": attributes}, indent=1).encode()
 
 
@@ -85,11 +86,20 @@ def mark_of(run: str) -> str:
 
 def made_for(data: Buffer) -> str | None:
     """The mark of the run for which an array was made, from its ``zarr.json``; None if it has none."""
+    mark = _attribute(data, "run")
+    return mark if isinstance(mark, str) else None
+
+
+def is_whole(data: Buffer) -> bool:
+    """Whether no run is known that still had to write to an array, from its ``zarr.json``."""
+    return _attribute(data, "whole") is not False
+
+
+def _attribute(data: Buffer, name: str) -> Any:
     try:
-        mark = json.loads(bytes(memoryview(data)))["attributes"]["numpywren"]["run"]
+        return json.loads(bytes(memoryview(data)))["attributes"]["numpywren"][name]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return mark if isinstance(mark, str) else None
 
 
 def _metadata(layout: Layout) -> dict[str, Any]:

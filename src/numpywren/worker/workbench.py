@@ -175,6 +175,7 @@ class Workbench:
                 with_retries(lambda: self.space.delete(tiles), self._unwanted)
                 self._listener(TilesFreed(len(tiles), " ".join(tile.id for tile in tiles)))
             if done.finished:
+                with_retries(self.space.finish, self._unwanted)
                 with_retries(self.space.clear, self._unwanted)
         except StoreError as error:
             logger.warning("could not delete intermediates, they go with the run: %s", error)
