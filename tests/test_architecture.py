@@ -28,8 +28,9 @@ ROWS = [
     {"demo"},
     {"numpywren"},
     {"dashboard"},
-    {"linalg", "report"},
+    {"linalg"},
     {"job"},
+    {"report"},
     {"planner"},
     {"autoscaler"},
     {"algorithms", "worker", "backends"},
@@ -39,8 +40,8 @@ ROWS = [
 ]
 # The control plane of conditional writes lives in the same stores as the tiles; stores know nothing of control.
 BESIDE = {("config", "errors"), ("control", "matrix")}
-# A method of the run's handle leads to what is made of the run's records; the rest of `job` knows nothing of it.
-UPWARD = {("numpywren.job.run", "numpywren.report"), ("numpywren.job.run", "numpywren.dashboard")}
+# A method of the run's handle leads to the page that follows it; the rest of `job` knows nothing of it.
+UPWARD = {("numpywren.job.run", "numpywren.dashboard")}
 RANK = {part: row for row, parts in enumerate(ROWS) for part in parts}
 # The contract suites and fault injectors are for the job and the parts below it.
 RANK["testing"] = RANK["linalg"]

@@ -11,7 +11,7 @@ import pytest
 import numpywren as nw
 from numpywren.cli import main
 from numpywren.job import calibrate as module
-from numpywren.planner import Machine, load_machine
+from numpywren.planner import Machine, calibration_file, load_machine, machine_files
 from numpywren.planner.kernel_calls import kernel_calls
 from numpywren.planner.kernel_rates import kernel_rates, shares_of
 from numpywren.planner.machine import machine_names
@@ -37,9 +37,9 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     monkeypatch.setattr(module, "GRID", 4)
     assert main(["calibrate"]) == 0
     told = capsys.readouterr().out
-    assert str(module.calibration_file()) in told
+    assert str(calibration_file()) in told
     assert "GFLOP/s" in told
-    machine = load_machine("this-machine", *module.machine_files())
+    machine = load_machine("this-machine", *machine_files())
     assert set(machine.shares_at) == {"32", "64"}
     assert {"gemm", "potrf", "trsm", "syrk", "geqrt", "getrf", "larfb", "tpqrt", "other"} <= set(
         machine.shares_at["64"]
@@ -54,8 +54,8 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     assert not list((folder / "store").glob("calibrate/*/*"))  # nothing is left behind
     assert main(["calibrate", "--json"]) == 0
     measured = json.loads(capsys.readouterr().out)
-    again = load_machine("this-machine", *module.machine_files())
-    assert measured.pop("file") == str(module.calibration_file())
+    again = load_machine("this-machine", *machine_files())
+    assert measured.pop("file") == str(calibration_file())
     assert measured == {name: getattr(again, name) for name in measured}
     assert {"gflops", "start_s"} < set(measured)
 

@@ -207,9 +207,18 @@ def test_an_unknown_machine_is_refused_by_name():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[mine]\nspeed = 3", "has no use for speed"),
-        ("mine = 3", "is no table"),
-        ("[mine]\nprices = {gold = 1}", "not described as it should be"),
+        ("[mine]\nspeed = 3", "'mine' in .*machines.toml has no use for speed"),
+        ("mine = 3", "is described by 3; a table"),
+        ("[mine]\nprices = {gold = 1}", "no use for gold"),
+        ("[mine]\nprices = {put = -1}", "put = -1; it must be a number from 0"),
+        ("[mine]\nprices = 3", "prices = 3; it must be a table"),
+        ('[mine]\nslots = "two"', "slots = 'two'; it must be a whole number from 1"),
+        ("[mine]\nslots = 0", "slots = 0"),
+        ("[mine]\ngflops = -1", "gflops = -1; it must be a number above 0"),
+        ("[mine]\ngflops = nan", "gflops = nan"),
+        ('[mine]\nmemory = "much"', "'much' is no size"),
+        ("[mine]\nshares = {potrf = 0}", "it must be a table of numbers above 0"),
+        ("[mine]\nshares_at = {long = {potrf = 1}}", "by lengths of tiles"),
         ("[mine", "could not be read"),
     ],
 )

@@ -15,9 +15,8 @@ from numpywren.control import Status
 from numpywren.errors import NumpywrenError
 from numpywren.events import TaskDone
 from numpywren.job import attach
-from numpywren.job.calibrate import machine_files
 from numpywren.job.looking import Speed, TaskNames, duration, pace
-from numpywren.planner import load_machine
+from numpywren.planner import load_machine, machine_files
 from numpywren.report.figures import NAMED_ROWS, crowded
 from numpywren.report.make import compose, find_work, kernel_label
 from numpywren.report.page import rows_of

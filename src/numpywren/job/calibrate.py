@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import secrets
 import socket
 import statistics
@@ -20,18 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from numpywren.algorithms import cholesky
 from numpywren.backends.processes import worker_environment
-from numpywren.config import config, names_setting
+from numpywren.config import config
 from numpywren.job.request import Request, Returned
 from numpywren.job.start import execute
 from numpywren.job.workers import worker_options
 from numpywren.matrix import Store, asarray, create_array, open_store, scratch_url
+from numpywren.planner import calibration_file
 from numpywren.planner.kernel_rates import kernel_rates, shares_of
 
-__all__ = ["calibrate", "calibration_file", "machine_files"]
+__all__ = ["calibrate"]
 
 #: Length of the tiles with which the store is measured, and how many of them.
 LENGTH, TILES = 1024, 12
@@ -39,19 +38,6 @@ LENGTH, TILES = 1024, 12
 SMALL = 20
 #: Tiles along each side of the run that shows what a task costs besides its kernels: 816 tasks.
 GRID = 16
-
-
-def calibration_file() -> Path:
-    """Where what was measured on this machine is kept."""
-    name = re.sub(r"[^\w.-]", "_", socket.gethostname())
-    return Path(platformdirs.user_data_dir("numpywren")) / "machines" / f"{name}.toml"
-
-
-def machine_files() -> tuple[Path, ...]:
-    """Files that describe machines besides those that come with numpywren: this one's, then the user's own."""
-    measured = calibration_file()
-    found = [measured] if measured.exists() else []
-    return (*found, *(Path(name).expanduser() for name in names_setting("plan.machines")))
 
 
 def calibrate(told: Callable[[str], None] = lambda line: None) -> Path:
@@ -95,7 +81,9 @@ def calibrate(told: Callable[[str], None] = lambda line: None) -> Path:
     }
     path = calibration_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_toml("this-machine", table))
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(_toml("this-machine", table))
+    unfinished.replace(path)
     return path
 
 

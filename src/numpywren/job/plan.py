@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from numpywren.config import setting
-from numpywren.job.calibrate import machine_files
 from numpywren.job.choose import MOST_WORKERS, as_configured, choose, simulated
 from numpywren.job.prepare import prepare
 from numpywren.job.request import Request
 from numpywren.job.workers import worker_options, workers_max
-from numpywren.planner import Machine, Plan, load_machine, make_plan
+from numpywren.planner import Machine, Plan, load_machine, machine_files, make_plan
 from numpywren.planner.choice import Wish, parse_budget, parse_duration
 
 __all__ = ["THIS_MACHINE", "find_machine", "plan"]

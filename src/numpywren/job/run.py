@@ -188,7 +188,7 @@ class Run:
         ValueError
             If there is no such machine.
         """
-        from numpywren.report import make_report  # a report draws on all parts, those above this one too
+        from numpywren.report import make_report  # only who wants one waits for its import
 
         return make_report(self.url, machine, predict)
 
@@ -214,7 +214,7 @@ class Run:
         OSError
             If the port is taken, or the address is none of this machine.
         """
-        from numpywren.dashboard import Dashboard  # as a report
+        from numpywren.dashboard import Dashboard  # a part above: this handle is where people look for it
 
         return Dashboard(self.url, host, port, allow_cancel=allow_cancel)
 

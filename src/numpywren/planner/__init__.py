@@ -2,7 +2,9 @@
 
 from numpywren.planner.machine import Machine as Machine
 from numpywren.planner.machine import Prices as Prices
+from numpywren.planner.machine import calibration_file as calibration_file
 from numpywren.planner.machine import load_machine as load_machine
+from numpywren.planner.machine import machine_files as machine_files
 from numpywren.planner.machine import machine_names as machine_names
 from numpywren.planner.plan import KernelCount as KernelCount
 from numpywren.planner.plan import Plan as Plan

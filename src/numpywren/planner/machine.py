@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
+import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from numpywren.config import memory_bytes
+import platformdirs
 
-__all__ = ["Machine", "Prices", "load_machine", "machine_names"]
+from numpywren.config import memory_bytes, names_setting
+
+__all__ = ["Machine", "Prices", "calibration_file", "load_machine", "machine_files", "machine_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,30 +160,90 @@ def load_machine(name: str, *paths: str | Path) -> Machine:
         near = difflib.get_close_matches(name, tables, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(tables))}"
         raise ValueError(f"there is no machine {name!r}; {remedy}")
-    return _machine(name, tables[name])
+    path, table = tables[name]
+    try:
+        return _machine(name, table)
+    except ValueError as error:
+        raise ValueError(f"machine {name!r} in {path} {error}") from error
 
 
-def _tables(paths: tuple[str | Path, ...]) -> dict[str, Any]:
-    tables: dict[str, Any] = tomllib.loads((files("numpywren.planner") / "machines.toml").read_text())
+def calibration_file() -> Path:
+    """Where what was measured on this machine is kept."""
+    name = re.sub(r"[^\w.-]", "_", socket.gethostname())
+    return Path(platformdirs.user_data_dir("numpywren")) / "machines" / f"{name}.toml"
+
+
+def machine_files() -> tuple[Path, ...]:
+    """Files that describe machines besides those that come with numpywren: this one's, then the user's own."""
+    measured = calibration_file()
+    found = [measured] if measured.exists() else []
+    return (*found, *(Path(name).expanduser() for name in names_setting("plan.machines")))
+
+
+def _tables(paths: tuple[str | Path, ...]) -> dict[str, tuple[str | Path, Any]]:
+    """By the name of a machine, where it is described, and how."""
+    ours = (files("numpywren.planner") / "machines.toml").read_text()
+    tables: dict[str, tuple[str | Path, Any]] = {
+        name: ("numpywren's machines.toml", table) for name, table in tomllib.loads(ours).items()
+    }
     for path in paths:
         try:
             found = tomllib.loads(Path(path).read_text())
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ValueError(f"machines could not be read from {path}: {error}") from error
-        tables.update(found)
+        tables.update({name: (path, table) for name, table in found.items()})
     return tables
 
 
 def _machine(name: str, table: Any) -> Machine:
-    known = {each.name for each in fields(Machine)} - {"name"}
-    if not isinstance(table, dict) or (unknown := set(table) - known):
-        what = f"has no use for {', '.join(sorted(unknown))}" if isinstance(table, dict) else "is no table"
-        raise ValueError(f"machine {name!r} {what}; a machine is described by {', '.join(sorted(known))}")
+    given = _checked(Machine, table, besides={"name"})
+    return Machine(name=name, **{**given, "prices": Prices(**_checked(Prices, given.get("prices", {})))})
+
+
+def _checked(kind: type[Machine | Prices], table: Any, besides: Collection[str] = ()) -> dict[str, Any]:
+    known = {each.name: str(each.type) for each in fields(kind) if each.name not in besides}
+    if not isinstance(table, dict):
+        raise ValueError(f"is described by {table!r}; a table of {', '.join(sorted(known))} is wanted")
+    if unknown := set(table) - set(known):
+        raise ValueError(f"has no use for {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     given = dict(table)
     if "memory" in given:
         given["memory"] = memory_bytes(given["memory"])
-    try:
-        prices = Prices(**given.pop("prices", {}))
-        return Machine(name=name, prices=prices, **given)
-    except TypeError as error:
-        raise ValueError(f"machine {name!r} is not described as it should be: {error}") from error
+    for figure, value in given.items():
+        wanted = _WANTED.get(figure) or _WANTED[known[figure]]
+        if not wanted.test(value):
+            raise ValueError(f"has {figure} = {value!r}; it must be {wanted.words}")
+    return given
+
+
+class _Wanted(NamedTuple):
+    words: str
+    test: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _are_shares(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_number(each) and each > 0 for each in value.values())
+
+
+#: What a figure must be, by its name or by its type.
+_WANTED = {
+    "slots": _Wanted("a whole number from 1", lambda value: type(value) is int and value >= 1),
+    "gflops": _Wanted("a number above 0", lambda value: _is_number(value) and value > 0),
+    "bandwidth": _Wanted("a number above 0", lambda value: _is_number(value) and value > 0),
+    "int": _Wanted("a whole number from 0", lambda value: type(value) is int and value >= 0),
+    "float": _Wanted("a number from 0", _is_number),
+    "str": _Wanted("text", lambda value: isinstance(value, str)),
+    "shares": _Wanted("a table of numbers above 0", _are_shares),
+    "shares_at": _Wanted(
+        "a table of such tables by lengths of tiles",
+        lambda value: isinstance(value, dict) and all(each.isdecimal() and _are_shares(value[each]) for each in value),
+    ),
+    "sources": _Wanted(
+        "a table of texts", lambda value: isinstance(value, dict) and all(isinstance(e, str) for e in value.values())
+    ),
+    "prices": _Wanted("a table of numbers", lambda value: isinstance(value, dict)),
+}

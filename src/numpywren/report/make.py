@@ -22,8 +22,7 @@ from numpywren.events import (
     WorkerExit,
     WorkerStart,
 )
-from numpywren.job.calibrate import machine_files
-from numpywren.planner import Machine, load_machine
+from numpywren.planner import Machine, load_machine, machine_files
 from numpywren.planner.simulate import Bill, Pool, Simulation, simulate
 from numpywren.report.recorded import Recorded, read_events
 from numpywren.report.report import Failed, Report, SlowTask, Tasks, WorkerLife
