@@ -44,7 +44,7 @@ def exception_of(failure: Failure, url: str) -> BaseException:
         return np.linalg.LinAlgError(message)
     if name in _BUILTINS:
         cls: type[BaseException] = getattr(builtins, name)
-        return cls(message)
+        return cls(message.removeprefix(f"{name}: "))
     again = resumable(message, url)
     if name in errors.__all__ and name != "ProgramError":
         known: type[BaseException] = getattr(errors, name)
