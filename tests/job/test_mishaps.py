@@ -259,3 +259,8 @@ def test_workers_alone_finish_an_output(tmp_path):
         time.sleep(0.01)
     assert np.array_equal(np.asarray(nw.open(place)), np.eye(20))
     run.delete()
+
+
+def test_dust_is_refused_and_not_begun():
+    with pytest.raises(ValueError, match=r"100,000,000 tiles of 10 x 10.*larger tiles"):
+        nw.linalg.norm(nw.zeros((100_000, 100_000), chunks=10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ __all__ = ["Out", "modules_of", "prepare"]
 
 #: Where results are to be stored: the only one, or some by name.
 Out: TypeAlias = str | Path | Mapping[str, str | Path] | None
+
+#: Tiles of one matrix beyond which nothing is run: each is a file, a line of the control plane and a millisecond.
+MOST_TILES = 10_000_000
 
 
 def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
@@ -60,6 +64,8 @@ def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
         for matrix in request.program.matrices
         if matrix.role != "temporary"
     }
+    for name, binding in bindings.items():
+        _refuse_dust(name, binding)
     record = RunRecord(
         program=request.program.to_json(),
         sizes=sizes,
@@ -103,6 +109,16 @@ def _binding(
     array = Array.planned(places[name], tuple(c.length for c in kept), tuple(c.chunk for c in kept), own)
     array = array.view(transposed=turned.transposed, conjugated=turned.conjugated)
     return Binding(name, "output", cuts, own, array, column=column)
+
+
+def _refuse_dust(name: str, binding: Binding) -> None:
+    parts = binding.partitions or ()
+    if (tiles := math.prod(part.tiles for part in parts)) > MOST_TILES:
+        chunks = " x ".join(str(part.chunk) for part in parts)
+        raise ValueError(
+            f"{name} would be cut into {tiles:,} tiles of {chunks}, with more tasks than can be run: use larger tiles "
+            f"(chunks=…), so that there are at most {MOST_TILES:,}"
+        )
 
 
 def _places(request: Request, out: Out, store: Store) -> dict[str, str]:

@@ -285,8 +285,8 @@ def _refuse_dust(workload: Workload) -> None:
         tiles = math.prod(part.tiles for part in binding.partitions or ())
         if tiles > MOST_TILES:
             raise ValueError(
-                f"{name} would be cut into {tiles:,} tiles of {workload.tile_length}, with more tasks than could be "
-                f"run: use larger tiles (chunks=…), so that there are at most {MOST_TILES:,}"
+                f"{name} would be cut into {tiles:,} tiles of {workload.tile_length}, with more tasks than can be "
+                f"planned: use larger tiles (chunks=…), so that there are at most {MOST_TILES:,}"
             )
 
 
