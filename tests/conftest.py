@@ -1,6 +1,7 @@
 """What all tests share: a scratch store of their own, so that none touches the user's; golden files."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ def in_memory(request):
     """Runs of a module's tests keep tiles and control in memory: many small runs would wait for their files."""
     with config.set({"store": f"memory:{request.module.__name__}", "control": "memory:"}):
         yield
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a screen; for one module at a time, as its library keeps an event loop in this thread."""
+    from playwright import sync_api as playwright
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "these tests need Chromium: apt-get install chromium"
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 def pytest_addoption(parser):

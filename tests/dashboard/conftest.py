@@ -1,11 +1,9 @@
 """Runs that halt, dashboards of them, and a browser to look at these."""
 
 import contextlib
-import shutil
 
 import numpy as np
 import pytest
-from playwright import sync_api as playwright
 
 import numpywren as nw
 from numpywren.control import open_plane
@@ -34,16 +32,6 @@ def plane(halted):
     """Its control plane."""
     record, store = RunRecord.load(halted.url)
     return open_plane(record.control_url(store))
-
-
-@pytest.fixture(scope="session")
-def browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "these tests need Chromium: apt-get install chromium"
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class Watched:

@@ -1,26 +1,14 @@
 """The page in a real browser: Chromium, without a network and without a screen."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from playwright import sync_api as playwright
 from report.journals import busy_worker, empty_run, write
 
 from numpywren.config import format_bytes
 
 #: A loaded machine takes its time.
 PATIENCE_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "these tests need Chromium: apt-get install chromium"
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class Opened:

@@ -1,5 +1,6 @@
 """Nothing listens: no port is opened by runs, workers or the command line, whatever the backend of this machine."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -66,5 +67,6 @@ def children():
     """Processes that this one started."""
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        found |= set(map(int, (task / "children").read_text().split()))
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended
+            found |= set(map(int, (task / "children").read_text().split()))
     return found
