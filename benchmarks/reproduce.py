@@ -62,19 +62,15 @@ class Scale:
 FUNCTION, SERVER, LARGE = "lambda-2018", "c7i.4xlarge", "r7i.8xlarge"
 FULL = Scale(
     {
-        "matmul": (
-            Size(65_536, 2048, 60, FUNCTION),
-            Size(131_072, 4096, 180, FUNCTION),
-            Size(262_144, 4096, 480, FUNCTION),
-            Size(524_288, 8192, 250, SERVER),
-            Size(1_048_576, 8192, 800, SERVER),
-        ),
-        "cholesky": (
-            Size(65_536, 2048, 60, FUNCTION),
-            Size(131_072, 4096, 180, FUNCTION),
-            Size(262_144, 4096, 480, FUNCTION),
-            Size(524_288, 8192, 250, SERVER),
-            Size(1_048_576, 8192, 800, SERVER),
+        **dict.fromkeys(
+            FUNCTIONS[:2],
+            (
+                Size(65_536, 2048, 60, FUNCTION),
+                Size(131_072, 4096, 180, FUNCTION),
+                Size(262_144, 4096, 480, FUNCTION),
+                Size(524_288, 8192, 250, SERVER),
+                Size(1_048_576, 8192, 800, SERVER),
+            ),
         ),
         "qr": (
             Size(65_536, 2048, 60, FUNCTION),

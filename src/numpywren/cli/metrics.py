@@ -13,7 +13,7 @@ import numpywren as nw
 from numpywren.cli.interrupt import interruptible
 from numpywren.control import Status
 from numpywren.control.plane import RunState
-from numpywren.errors import NumpywrenError
+from numpywren.job.looking import OUT_OF_REACH
 from numpywren.worker import RunRecord
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["RunCollector", "add_commands"]
 
 logger = logging.getLogger(__name__)
-
-#: What a run's control plane, or the way to it, may fail with for a while.
-OUT_OF_REACH = (NumpywrenError, OSError)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 
 from numpywren.autoscaler import look_s
 from numpywren.control import Status
-from numpywren.errors import NumpywrenError
 from numpywren.events import TaskDone
 from numpywren.job import attach
-from numpywren.job.looking import Speed, TaskNames, duration, pace
+from numpywren.job.looking import OUT_OF_REACH, Speed, TaskNames, duration, pace
 from numpywren.planner import load_machine, machine_files
 from numpywren.report.figures import NAMED_ROWS, crowded
 from numpywren.report.make import compose, find_work, kernel_label
@@ -36,8 +35,6 @@ STATUS_S, ENDED_S = 1.0, 5.0
 EVENTS_S = 2.0
 #: How many times longer than it took, to make figures of all that was written, until that is done again.
 RARELY = 8.0
-#: What a run's control plane or store, or the way there, may fail with for a while.
-OUT_OF_REACH = (NumpywrenError, OSError)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from numpywren.dashboard.follow import OUT_OF_REACH, Follower
+from numpywren.dashboard.follow import Follower
 from numpywren.dashboard.hub import Hub
 from numpywren.dashboard.page import figures_json, now_json, page_html
+from numpywren.job.looking import OUT_OF_REACH
 
 __all__ = ["Guard", "web_app"]
 

@@ -12,8 +12,10 @@ from numpywren.lambdapack import Dataflow
 from numpywren.worker import RunRecord
 from numpywren.worker.names import task_named
 
-__all__ = ["Speed", "TaskNames", "duration", "pace"]
+__all__ = ["OUT_OF_REACH", "Speed", "TaskNames", "duration", "pace"]
 
+#: What a run's control plane or store, or the way there, may fail with for a while.
+OUT_OF_REACH = (NumpywrenError, OSError)
 #: Seconds over which the speed is measured: it changes as a run goes on.
 WINDOW_S = 60.0
 #: Seconds below which nothing is said of the speed.

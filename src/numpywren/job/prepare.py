@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 import secrets
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from numpywren.job.request import Request, Returned, partitions_of, plain_number
 from numpywren.job.stack import unstacked
 from numpywren.matrix import Array, Binding, Partition, Store, open_store, scratch_url
 from numpywren.planner import Workload
+from numpywren.planner.workload import refuse_dust
 from numpywren.version import __version__
 from numpywren.worker import RunRecord
 
@@ -64,8 +64,7 @@ def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
         for matrix in request.program.matrices
         if matrix.role != "temporary"
     }
-    for name, binding in bindings.items():
-        _refuse_dust(name, binding)
+    refuse_dust(bindings, MOST_TILES, "run")
     record = RunRecord(
         program=request.program.to_json(),
         sizes=sizes,
@@ -109,16 +108,6 @@ def _binding(
     array = Array.planned(places[name], tuple(c.length for c in kept), tuple(c.chunk for c in kept), own)
     array = array.view(transposed=turned.transposed, conjugated=turned.conjugated)
     return Binding(name, "output", cuts, own, array, column=column)
-
-
-def _refuse_dust(name: str, binding: Binding) -> None:
-    parts = binding.partitions or ()
-    if (tiles := math.prod(part.tiles for part in parts)) > MOST_TILES:
-        chunks = " x ".join(str(part.chunk) for part in parts)
-        raise ValueError(
-            f"{name} would be cut into {tiles:,} tiles of {chunks}, with more tasks than can be run: use larger tiles "
-            f"(chunks=…), so that there are at most {MOST_TILES:,}"
-        )
 
 
 def _places(request: Request, out: Out, store: Store) -> dict[str, str]:

@@ -146,12 +146,14 @@ class Run:
             if status.failure.kind == "cancelled":
                 raise RunCancelledError(f"{self!r} was cancelled; `numpywren resume {self.url}` carries on")
             raise exception_of(status.failure, self.url)
+        # whoever was to tidy up may have died between the last task and this
+        space = self._space()
         if self._backend is not None:
             self._stop_workers()
             with contextlib.suppress(StoreError):
-                self._space().clear()  # whoever was to do it may have died between the last task and this
+                space.clear()
         with contextlib.suppress(StoreError):
-            self._space().finish()  # as above
+            space.finish()
         self._keep = ()
         return status
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from numpywren.planner.profile import Profile, profile
 from numpywren.planner.sweep import Sweep
 from numpywren.planner.words import choices_table
 from numpywren.planner.words import duration as duration
-from numpywren.planner.workload import Shapes, Workload
+from numpywren.planner.workload import Shapes, Workload, refuse_dust
 from numpywren.worker.sizing import TaskSizes
 
 if TYPE_CHECKING:
@@ -262,7 +261,7 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
     ValueError
         If there are so many tiles that counting the tasks would take minutes, and running them for ever.
     """
-    _refuse_dust(workload)
+    refuse_dust(workload.bindings, MOST_TILES, "planned")
     machine = machine.at(workload.tile_length)
     swept = Sweep(workload, Shapes(workload), machine)
     memory, largest = _memory(workload, swept)
@@ -278,16 +277,6 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
         seconds_at_least=swept.end,
         profile=profile(swept.moments, swept.deaths()),
     )
-
-
-def _refuse_dust(workload: Workload) -> None:
-    for name, binding in workload.bindings.items():
-        tiles = math.prod(part.tiles for part in binding.partitions or ())
-        if tiles > MOST_TILES:
-            raise ValueError(
-                f"{name} would be cut into {tiles:,} tiles of {workload.tile_length}, with more tasks than can be "
-                f"planned: use larger tiles (chunks=…), so that there are at most {MOST_TILES:,}"
-            )
 
 
 def _by_kernel(groups: Sequence[Group]) -> tuple[KernelCount, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from numpywren.planner.cost import Shape, cost, varying_options
 from numpywren.worker.record import RunRecord
 from numpywren.worker.sizing import TaskSizes
 
-__all__ = ["Shapes", "Workload"]
+__all__ = ["Shapes", "Workload", "refuse_dust"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,24 @@ class Workload:
         """Length of the longest side of its tiles, which kernels' rates depend on."""
         cuts = [part for binding in self.bindings.values() for part in binding.partitions or ()]
         return max((min(part.chunk, part.length) for part in cuts if part.length), default=1)
+
+
+def refuse_dust(bindings: Mapping[str, Binding], most: int, done: str) -> None:
+    """See that no matrix is cut into more than so many tiles, which cannot be ``planned``, or ``run``.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
+    for name, binding in bindings.items():
+        parts = binding.partitions or ()
+        if (tiles := math.prod(part.tiles for part in parts)) > most:
+            chunks = " x ".join(str(part.chunk) for part in parts)
+            raise ValueError(
+                f"{name} would be cut into {tiles:,} tiles of {chunks}, with more tasks than can be {done}: use larger "
+                f"tiles (chunks=…), so that there are at most {most:,}"
+            )
 
 
 class Shapes:
