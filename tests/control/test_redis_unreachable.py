@@ -67,7 +67,8 @@ def test_a_handshake_that_a_plain_server_lets_hang_ends(server):
 
 def test_waiting_for_a_server_that_went_away_is_told(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(redis_link, "WARN_S", 0.1)
-    one = servers.Server(BINARY, tmp_path / "redis", "--appendonly", "yes").start()
+    arguments = ("--appendonly", "yes", "--appendfsync", "always")  # else it may die with what it told us unwritten
+    one = servers.Server(BINARY, tmp_path / "redis", *arguments).start()
     try:
         plane = RedisPlane(f"{one.url}?run=r", patience_s=300)
         plane.restore([], {}, 0)
