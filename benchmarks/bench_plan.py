@@ -1,4 +1,4 @@
-"""What plans say beside what runs do: Cholesky, QR and products of matrices, each at three sizes, on this machine.
+"""What plans say beside what runs do: Cholesky, LU, QR and products of matrices, each at three sizes, on this machine.
 
     numpywren calibrate
     python benchmarks/bench_plan.py --sizes 3072 6144 9216 --chunks 1024 --json plan.json
@@ -25,7 +25,7 @@ import numpy as np
 import numpywren as nw
 from numpywren.events import Event, TaskDone, TileRead, TileWritten, listening
 
-CASES = ("cholesky", "qr", "matmul")
+CASES = ("cholesky", "lu", "qr", "matmul")
 #: What the median of all cases must keep.
 GOAL = 0.15
 

@@ -11,8 +11,9 @@ import pytest
 import numpywren as nw
 from numpywren.cli import main
 from numpywren.job import calibrate as module
+from numpywren.matrix import open_store
 from numpywren.planner import Machine, calibration_file, load_machine, machine_files
-from numpywren.planner.kernel_calls import kernel_calls
+from numpywren.planner.kernel_calls import MOVING, kernel_calls
 from numpywren.planner.kernel_rates import kernel_rates, shares_of
 from numpywren.planner.machine import machine_names
 
@@ -34,6 +35,7 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     # small and quick: how long kernels are measured is no part of what is tested
     monkeypatch.setattr(module, "kernel_rates", lambda slots: kernel_rates(slots, (32, 64), 0.002, 1))
     monkeypatch.setattr(module, "LENGTH", 256)
+    monkeypatch.setattr(module, "TILES", 12)
     monkeypatch.setattr(module, "GRID", 4)
     assert main(["calibrate"]) == 0
     told = capsys.readouterr().out
@@ -41,7 +43,7 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     assert "GFLOP/s" in told
     machine = load_machine("this-machine", *machine_files())
     assert set(machine.shares_at) == {"32", "64"}
-    assert {"gemm", "potrf", "trsm", "syrk", "geqrt", "getrf", "larfb", "tpqrt", "other"} <= set(
+    assert {"gemm", "potrf", "trsm", "syrk", "geqrt", "getrf", "larfb", "tpqrt", "other", *MOVING} <= set(
         machine.shares_at["64"]
     )
     for name in ("gflops", "get_s", "put_s", "bandwidth", "task_s", "start_s"):
@@ -58,6 +60,41 @@ def test_what_calibrate_measured_is_what_plans_use(folder, monkeypatch, capsys):
     assert measured.pop("file") == str(calibration_file())
     assert measured == {name: getattr(again, name) for name in measured}
     assert {"gflops", "start_s"} < set(measured)
+
+
+def test_what_an_older_version_measured_is_left_out_and_said_so(folder):
+    calibration_file().parent.mkdir(parents=True)
+    calibration_file().write_text('[this-machine]\nabout = "measured"\ngflops = 77.0\ncolour = "red"\n')
+    planned = nw.plan(linalg.cholesky, nw.zeros((100, 100)))
+    assert planned.machine.gflops == 30.0
+    assert "left out: run `numpywren calibrate` again" in str(planned)
+    assert not planned.machine.sources  # reports call it a guess
+
+
+def test_the_store_is_measured_with_what_there_is_room_and_time_for(folder, monkeypatch):
+    asked = []
+    done = module._together(asked.append, 2, 5)
+    assert (done.tiles, sorted(asked)) == (5, [0, 1, 2, 3, 4])
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
+    assert 1 <= module._together(asked.append, 2, 1000).tiles < 1000
+    monkeypatch.setattr(module, "LENGTH", 64)
+    store = open_store(str(folder / "small"))
+    found = module._storage(store, 2, most=3 * 64 * 64 * 8)
+    assert found["bandwidth"] > 0
+    assert len([key for key in store.list("large/") if "/c/" in key]) <= 3
+
+
+def test_kernels_that_move_numbers_take_time_in_plans(folder):
+    a = nw.zeros((256, 256), chunks=64)
+    machine = Machine(name="m", gflops=10.0, shares={"other": 1.0})
+    slow = Machine(name="m", gflops=10.0, shares={"other": 1.0, "put": 1e-3, "take": 1e-3})
+    fast, moving = (nw.plan(linalg.lu_factor, a, machine=each, workers=1) for each in (machine, slow))
+    assert moving.simulation.seconds > 1.5 * fast.simulation.seconds
+
+
+def test_moving_is_no_measure_of_other_kernels():
+    rates = {64: {"gemm": 10.0, "potrf": 6.0, "trsm": 4.0, "put": 0.1, "take": 0.1, "gather": 0.1, "permutation": 0.1}}
+    assert shares_of(rates)[1]["64"]["other"] == pytest.approx(0.6)
 
 
 def test_every_kernel_is_called_with_operands_that_it_takes():

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,11 +29,13 @@ from numpywren.job.workers import worker_options
 from numpywren.matrix import Store, asarray, create_array, open_store, scratch_url
 from numpywren.planner import calibration_file
 from numpywren.planner.kernel_rates import kernel_rates, shares_of
+from numpywren.planner.machine import CALIBRATION
 
 __all__ = ["calibrate"]
 
-#: Length of the tiles with which the store is measured, and how many of them.
-LENGTH, TILES = 1024, 12
+#: Length of the tiles with which the store is measured, how many of them at most, and seconds for writing or reading.
+#: Few would go to memory that was in use just before, which a system gives in a fraction of the time that others take.
+LENGTH, TILES, PATIENCE_S = 1024, 128, 5.0
 #: Small tiles whose reads and writes are timed.
 SMALL = 20
 #: Tiles along each side of the run that shows what a task costs besides its kernels: 816 tasks.
@@ -56,14 +58,15 @@ def calibrate(told: Callable[[str], None] = lambda line: None) -> Path:
         The file, which plans for ``this-machine`` read from now on.
     """
     began = time.perf_counter()
-    slots = int(worker_options()["slots"])
+    options = worker_options()
+    slots = int(options["slots"])
     told(f"kernels, in {slots} slots at once")
     peak, shares = shares_of(kernel_rates(slots))
     place = f"{scratch_url().rstrip('/')}/calibrate/{secrets.token_hex(8)}"
     store = open_store(place)
     told(f"the store at {store.url.partition('/calibrate/')[0]}")
     try:
-        storage = _storage(store, slots)
+        storage = _storage(store, slots, most=int(options["memory"]))
     finally:
         store.clear()
     told("what a task takes besides its kernels, and the start of a worker")
@@ -76,6 +79,7 @@ def calibrate(told: Callable[[str], None] = lambda line: None) -> Path:
         "task_s": task_s,
         **storage,
         "start_s": start_s,
+        "calibration": CALIBRATION,
         "shares_at": shares,
         "sources": {"all": f"numpywren calibrate, {today}, {time.perf_counter() - began:.0f} s"},
     }
@@ -87,45 +91,65 @@ def calibrate(told: Callable[[str], None] = lambda line: None) -> Path:
     return path
 
 
-def _storage(store: Store, slots: int) -> dict[str, Any]:
-    """Latency of small tiles, bandwidth of large ones in several threads, and what both cost a core."""
+def _storage(store: Store, slots: int, most: int) -> dict[str, Any]:
+    """Latency of small tiles, bandwidth of large ones in several threads, and what both cost a core.
+
+    No more than `most` bytes are written, as the store may be memory.
+    """
     rng = np.random.default_rng(0)
     small = create_array(f"{store.url}/small", (8 * SMALL, 8), (8, 8), np.float64)
     put_s = statistics.median(_timed(small.write_tile, (i, 0), np.ones((8, 8), order="F")) for i in range(SMALL))
     get_s = statistics.median(_timed(small.find_tile, (i, 0)) for i in range(SMALL))
-    large = create_array(f"{store.url}/large", (LENGTH * TILES, LENGTH), (LENGTH, LENGTH), np.float64)
-    values = [np.asfortranarray(rng.standard_normal((LENGTH, LENGTH))) for _ in range(2)]
     nbytes = LENGTH * LENGTH * 8
+    tiles = max(1, min(TILES, most // nbytes))
+    large = create_array(f"{store.url}/large", (LENGTH * tiles, LENGTH), (LENGTH, LENGTH), np.float64)
+    values = [np.asfortranarray(rng.standard_normal((LENGTH, LENGTH))) for _ in range(2)]
 
     def read(number: int) -> None:
         value = large.find_tile((number, 0))
         assert value is not None
         value.ravel(order="K")[:: 4096 // 8].sum()  # a mapped tile is read when it is looked at
 
-    writing, written = _together(lambda i: large.write_tile((i, 0), values[i % 2]), slots)
-    reading, was_read = _together(read, slots)
+    writes = _together(lambda i: large.write_tile((i, 0), values[i % 2]), slots, tiles)
+    reads = _together(read, slots, writes.tiles)
+    clock = statistics.fmean([writes.seconds / writes.tiles, reads.seconds / reads.tiles])
     found = {
         "get_s": get_s,
         "put_s": put_s,
-        "bandwidth": TILES * nbytes / max(statistics.fmean([writing, reading]), 1e-9),
+        "bandwidth": nbytes / max(clock, 1e-9),
         "mapped_from": 1 << 20 if store.maps(1 << 20) else 0,
     }
-    if written > 0 and was_read > 0:
-        found |= {"encoding": TILES * nbytes / written, "decoding": TILES * nbytes / was_read}
+    if writes.processor_s > 0 and reads.processor_s > 0:
+        found |= {
+            "encoding": writes.tiles * nbytes / writes.processor_s,
+            "decoding": reads.tiles * nbytes / reads.processor_s,
+        }
     return found
 
 
-def _together(act: Callable[[int], Any], threads: int) -> tuple[float, float]:
-    """Seconds by the clock, and of processors, for all large tiles in several threads."""
-    numbers = iter(range(TILES))
+class _Moved(NamedTuple):
+    """Large tiles written or read in several threads: how many, seconds by the clock, and of processors."""
+
+    tiles: int
+    seconds: float
+    processor_s: float
+
+
+def _together(act: Callable[[int], Any], threads: int, tiles: int) -> _Moved:
+    """Write or read one tile after another, in several threads, until all are done or patience ends."""
+    numbers = iter(range(tiles))
     lock = threading.Lock()
+    done = 0
 
     def work() -> None:
+        nonlocal done
         while True:
             with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
+                late = done and time.perf_counter() - began > PATIENCE_S
+                number = None if late else next(numbers, None)
+                if number is None:
+                    return
+                done += 1
             act(number)
 
     workers = [threading.Thread(target=work) for _ in range(threads)]
@@ -134,7 +158,7 @@ def _together(act: Callable[[int], Any], threads: int) -> tuple[float, float]:
         worker.start()
     for worker in workers:
         worker.join()
-    return time.perf_counter() - began, time.process_time() - spent
+    return _Moved(done, time.perf_counter() - began, time.process_time() - spent)
 
 
 def _timed(act: Callable[..., Any], *arguments: Any) -> float:

@@ -25,14 +25,19 @@ def same_as_first(*shapes: Any, **options: Any) -> Any:
     return first[0] if first and isinstance(first[0], tuple) else first
 
 
-def no_flops(*shapes: Any, **options: Any) -> float:
-    """Flop count of a kernel that says nothing."""
-    return 0.0
+def one_each(*shapes: Any, **options: Any) -> float:
+    """Flop count of a kernel that says nothing: it moves what it is given, which takes time as an addition does."""
+    return float(sum(map(_numbers, shapes)))
 
 
 def one_copy(*shapes: Any, **options: Any) -> int:
     """Work space of a kernel that says nothing: one copy of the largest argument, or of the tiles of a list, joined."""
-    return max((sum(map(math.prod, x)) if x and isinstance(x[0], tuple) else math.prod(x) for x in shapes), default=0)
+    return max(map(_numbers, shapes), default=0)
+
+
+def _numbers(shape: Any) -> int:
+    """How many numbers an argument has."""
+    return sum(map(math.prod, shape)) if shape and isinstance(shape[0], tuple) else math.prod(shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +59,8 @@ class Kernel:
         ``shape(*shapes, **options)``: shape of the result (a tuple of shapes if there are several). Shapes are
         tuples, and tuples of tuples for arguments that are lists.
     flops : callable
-        ``flops(*shapes, **options)``: floating point operations on real numbers.
+        ``flops(*shapes, **options)``: floating point operations on real numbers; one for each number of the arguments
+        where a kernel only moves these.
     accumulate : callable, optional
         ``accumulate(acc, sign, *args, **options)`` does ``acc += sign * function(*args, **options)`` in place.
     work : callable
@@ -66,7 +72,7 @@ class Kernel:
     function: Callable[..., Any]
     results: int | Literal["any"] = 1
     shape: Callable[..., Any] = same_as_first
-    flops: Callable[..., float] = no_flops
+    flops: Callable[..., float] = one_each
     accumulate: Callable[..., None] | None = None
     work: Callable[..., int] = one_copy
 
@@ -99,7 +105,8 @@ def kernel(
         ``shape(*shapes, **options)`` gives the shape of the result, or a tuple of shapes. Default: that of the first
         argument.
     flops : callable, optional
-        ``flops(*shapes, **options)`` counts floating point operations. Default: none.
+        ``flops(*shapes, **options)`` counts floating point operations. Default: one for each number of the arguments,
+        as for a kernel that only moves them.
     accumulate : callable, optional
         ``accumulate(acc, sign, *args, **options)`` adds or subtracts the result in place.
     work : callable, optional
@@ -129,7 +136,7 @@ def kernel(
             function=function,
             results=results,
             shape=shape or same_as_first,
-            flops=flops or no_flops,
+            flops=flops or one_each,
             accumulate=accumulate,
             work=work or one_copy,
         )

@@ -20,6 +20,8 @@ from numpywren.kernels.he2hb import he2hb_panel
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.hemm import hemm, her2k
 from numpywren.kernels.larfb import larfb
+from numpywren.kernels.laswp import gather, put, take
+from numpywren.kernels.lu_parts import lower_factor, permutation, upper_factor
 from numpywren.kernels.ormtr import ormtr
 from numpywren.kernels.potrf import potrf
 from numpywren.kernels.sweeps import sweep_factors, sweeps
@@ -29,7 +31,12 @@ from numpywren.kernels.trmm import trmm
 from numpywren.kernels.trsm import trsm
 from numpywren.lambdapack import Kernel
 
-__all__ = ["KernelCall", "kernel_calls"]
+__all__ = ["MOVING", "KernelCall", "kernel_calls"]
+
+#: Kernels that only move numbers, each of which counts as an operation: far slower than those that compute.
+MOVING = frozenset({"gather", "lower_factor", "permutation", "put", "take", "upper_factor"})
+#: Tiles of a column between which rows are moved.
+COLUMN = 4
 
 #: Widest band, and sweeps in a task of bulge chasing.
 BAND, GROUP = 128, 256
@@ -68,6 +75,7 @@ def kernel_calls(n: int, seed: int = 0) -> Iterator[KernelCall]:
     yield KernelCall("getrf", getrf.flops([square] * 2), lambda: getrf([a, b]))
     yield KernelCall("gessm", gessm.flops(square, square), lambda: gessm(b, lu))
     yield KernelCall("tstrf", tstrf.flops(square, square), lambda: tstrf(b, lu))
+    yield from _moved(n, draw)
     yield from _banded(n, draw)
     # of pieces that are small beside a tile, as they come at the ends of divide and conquer
     m = max(n // 2, 2)
@@ -76,10 +84,10 @@ def kernel_calls(n: int, seed: int = 0) -> Iterator[KernelCall]:
     yield KernelCall("gesdd", gesdd.flops((m, m)), lambda: gesdd(small))
 
 
-def _added(kernel: Kernel, total: Tile, *operands: Tile) -> None:
+def _added(kernel: Kernel, total: Tile, *operands: Any, **options: int) -> None:
     assert kernel.accumulate is not None
     total *= 0.5  # stays finite however often it is added to
-    kernel.accumulate(total, -1, *operands)
+    kernel.accumulate(total, -1, *operands, **options)
 
 
 def _orthogonal(n: int, a: Tile, b: Tile) -> Iterator[KernelCall]:
@@ -93,6 +101,26 @@ def _orthogonal(n: int, a: Tile, b: Tile) -> Iterator[KernelCall]:
     yield KernelCall("tpqrt", tpqrt.flops(square, square), lambda: tpqrt(upper, other))
     flops = tpmqrt.flops(square, square, square, [square])
     yield KernelCall("tpmqrt", flops, lambda: tpmqrt(u, k, a, [b], trans="C"))
+
+
+def _moved(n: int, draw: _Draw) -> Iterator[KernelCall]:
+    """Rows on their way between the tiles of a column, and what is made of its factors."""
+    column, square = [draw(n, n) for _ in range(COLUMN)], (n, n)
+    lu, *_, pivots = getrf(column)
+    here, there, total = column[0], column[1], draw(n, n)
+    order = draw.order(COLUMN * n)
+    have, want = order[:n, None], draw.order(COLUMN * n)[:n, None]
+    whole = np.arange(n)[:, None]
+    flops = put.flops(square, square, pivots.shape, tile=1)
+    yield KernelCall("put", flops, lambda: put(there, here, pivots, tile=1))
+    flops = take.flops(square, pivots.shape, tile=1)
+    yield KernelCall("take", flops, lambda: _added(take, total, there, pivots, tile=1))
+    flops = gather.flops(square, have.shape, want.shape)
+    yield KernelCall("gather", flops, lambda: _added(gather, total, there, have, want))
+    yield KernelCall("lower_factor", lower_factor.flops(square), lambda: lower_factor(lu))
+    yield KernelCall("upper_factor", upper_factor.flops(square), lambda: upper_factor(lu))
+    flops = permutation.flops(whole.shape, want.shape)
+    yield KernelCall("permutation", flops, lambda: permutation(whole, want))
 
 
 def _banded(n: int, draw: _Draw) -> Iterator[KernelCall]:
@@ -120,10 +148,13 @@ def _banded(n: int, draw: _Draw) -> Iterator[KernelCall]:
 
 
 class _Draw:
-    """Tiles of random numbers."""
+    """Tiles of random numbers, and random orders."""
 
     def __init__(self, n: int, seed: int) -> None:
         self._rng = np.random.default_rng((seed, n))
 
     def __call__(self, rows: int, columns: int) -> Tile:
         return np.asfortranarray(self._rng.standard_normal((rows, columns)))
+
+    def order(self, count: int) -> NDArray[np.int64]:
+        return self._rng.permutation(count)

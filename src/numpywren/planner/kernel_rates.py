@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from numpywren.kernels.threads import single_threaded_blas
-from numpywren.planner.kernel_calls import KernelCall, kernel_calls
+from numpywren.planner.kernel_calls import MOVING, KernelCall, kernel_calls
 
 __all__ = ["LENGTHS", "kernel_rates", "shares_of"]
 
@@ -80,11 +80,14 @@ def _together(calls: Sequence[KernelCall], patience_s: float) -> float:
 
 
 def shares_of(rates: Mapping[int, Rates]) -> tuple[float, dict[str, dict[str, float]]]:
-    """Rate of ``gemm`` on the longest tiles, and by length what the others reach of it, the median as ``other``."""
+    """Rate of ``gemm`` on the longest tiles, and by length what the others reach of it.
+
+    What is not known counts as ``other``, the median of those that compute.
+    """
     peak = rates[max(rates)]["gemm"]
     shares = {}
     for length, found in rates.items():
         at = {name: rate / peak for name, rate in found.items()}
-        at["other"] = statistics.median(at.values())
+        at["other"] = statistics.median(share for name, share in at.items() if name not in MOVING)
         shares[str(length)] = at
     return peak, shares

@@ -17,7 +17,23 @@ import platformdirs
 
 from numpywren.config import memory_bytes, names_setting
 
-__all__ = ["Machine", "Prices", "calibration_file", "load_machine", "machine_files", "machine_names"]
+__all__ = [
+    "CALIBRATION",
+    "Machine",
+    "Prices",
+    "calibration_file",
+    "load_machine",
+    "machine_files",
+    "machine_names",
+]
+
+#: What a calibration measures, by number: one of another number is left out, as times made of it would be wrong.
+CALIBRATION = 2
+#: Said of a machine whose calibration was left out.
+OUTDATED = (
+    "calibrated by a version of numpywren that measured other things, which are left out: run `numpywren calibrate` "
+    "again; until then a guess"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +105,8 @@ class Machine:
         Seconds that a worker may live; 0 for ever.
     failures_per_hour : float
         How often a worker dies.
+    calibration : int
+        What was measured, as `CALIBRATION` numbers it; 0 for a description that people wrote.
     prices : Prices
     sources : mapping of str to str
         By the name of a figure, prices' too: where it is from and when that was read; or "assumed" and why that value.
@@ -113,6 +131,7 @@ class Machine:
     start_s: float = 0.0
     life_s: float = 0.0
     failures_per_hour: float = 0.0
+    calibration: int = 0
     prices: Prices = field(default_factory=Prices)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -191,8 +210,16 @@ def _tables(paths: tuple[str | Path, ...]) -> dict[str, tuple[str | Path, Any]]:
             found = tomllib.loads(Path(path).read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ValueError(f"machines could not be read from {path}: {error}") from error
+        if path == calibration_file():
+            found = {name: _current(table, tables[name][1]) for name, table in found.items()}
         tables.update({name: (path, table) for name, table in found.items()})
     return tables
+
+
+def _current(measured: Any, guess: Any) -> Any:
+    """What was measured, or the guess where that is of another time."""
+    outdated = isinstance(measured, dict) and measured.get("calibration", 1) != CALIBRATION
+    return {**guess, "about": OUTDATED} if outdated else measured
 
 
 def _machine(name: str, table: Any) -> Machine:
