@@ -34,7 +34,7 @@ from numpywren.lambdapack.resolved import (
     Transpose,
 )
 
-__all__ = ["Shape", "Work", "cost", "deciding_options", "varying_options"]
+__all__ = ["Shape", "Work", "cost", "deciding_names", "deciding_options", "varying_options"]
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -122,7 +122,7 @@ def varying_options(kind: Kind, kernels: Mapping[str, Kernel]) -> tuple[Index, .
 
 def deciding_options(call: Call, kernel: Kernel) -> Iterator[Index]:
     """Those of one call of a kernel."""
-    deciding = _deciding_options(kernel)
+    deciding = deciding_names(kernel)
     for option in call.options:
         if option.name in deciding:
             yield from (index for index in _indices(option.value) if not isinstance(index, Int))
@@ -140,7 +140,7 @@ def _indices(value: Any) -> Iterator[Index]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _deciding_options(kernel: Kernel) -> frozenset[str]:
+def deciding_names(kernel: Kernel) -> frozenset[str]:
     """Options on which the flops or the shape of a kernel's result depend: those that its rules make use of."""
     found: set[str] = set()
     for rule in (kernel.flops, kernel.shape):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpywren.lambdapack import Tile
 from numpywren.lambdapack.ir import Access, Kind
 from numpywren.planner.box import Box, inner_axes
-from numpywren.planner.cost import Shape, varying_options
+from numpywren.planner.cost import Shape, Work, varying_options
 from numpywren.planner.coster import Coster, keyed
 from numpywren.planner.machine import Machine
 from numpywren.planner.repeats import repeats
@@ -90,8 +90,8 @@ class Groups:
         self._shape_list: list[tuple[Shape, Shape]] = []
         self._forms: dict[tuple[Shape, Shape], int] = {}
         program, scalars = workload.dataflow.program, workload.record.scalars
-        self._coster = Coster(program.kernels, scalars, self._forms_of, self._shape_of)
-        self._full_coster = Coster(program.kernels, scalars, self._forms_of, self._full_shape_of)
+        self._coster = Coster(program.kernels, scalars, self._forms_of, self.shape_of)
+        self._full_coster = Coster(program.kernels, scalars, self._forms_of, self.full_shape_of)
         self._options = [varying_options(kind, program.kernels) for kind in program.kinds]
         self._factor = 4.0 if workload.record.dtype.kind == "c" else 1.0
         self._known: dict[Any, Group] = {}
@@ -125,38 +125,71 @@ class Groups:
             amounts = tuple(_value(one, place, box.shape) for one in features)
             known = self._known.get((*fixed, amounts))
             if known is None:
-                known = self._known[(*fixed, amounts)] = self._group(kind, box.at(place), fixed, amounts)
-                self.all.append(known)
+                known = self._known[(*fixed, amounts)] = self._cost(kind, box.at(place), fixed, amounts)
             found_groups.append(known)
         return found_groups, numbers
 
-    def _group(self, kind: Kind, example: Mapping[str, int], fixed: Sequence[Any], amounts: Sequence[int]) -> Group:
+    def _cost(self, kind: Kind, example: Mapping[str, int], fixed: Sequence[Any], amounts: Sequence[int]) -> Group:
+        """A group of tasks that were not met before, by what its first task reads."""
         first = kind.targets[0].access
         columns, parents = expand(kind.targets[0].clauses, example, 1)
-        target = full_target = None
+        form = None
         if self._shapes.lettered(first.matrix) and len(parents):
             forms = np.asarray(self._forms_of(first.matrix, [values(index, columns) for index in first.index]))
-            target = self._shape_of(first.matrix, int(forms.reshape(-1)[0]))
-            full_target = self._full_shape_of(first.matrix, 0)
-        work, made = self._coster.cost(kind.value, example, target)
+            form = int(forms.reshape(-1)[0])
+        read, again = [], {"tiles": 0, "elements": 0}
+        for (matrix, number), amount in zip(fixed[1:], amounts, strict=True):
+            if number is None:  # read at several places: tiles, or numbers
+                again[matrix] += amount
+            elif number >= 0:
+                read.append((matrix, number, amount))
+
+        def cost(target: Shape | None, full: bool) -> tuple[Work, tuple[Shape, ...]]:
+            return (self._full_coster if full else self._coster).cost(kind.value, example, target)
+
+        return self.group(kind, example, read, (again["tiles"], again["elements"]), form, cost)
+
+    def group(
+        self,
+        kind: Kind,
+        example: Mapping[str, int],
+        read: Sequence[tuple[str, int, int]],
+        again: tuple[int, int],
+        form: int | None,
+        cost: Callable[[Shape | None, bool], tuple[Work, tuple[Shape, ...]]],
+    ) -> Group:
+        """Note a new group of tasks.
+
+        Parameters
+        ----------
+        kind : Kind
+        example : mapping of str to int
+            Sizes, and loop variables of one of them.
+        read : sequence of tuple of str, int and int
+            Matrix, number of the shape, and how many tiles of that each reads.
+        again : tuple of int
+            How many of these tiles, and of the numbers in them, are listed twice.
+        form : int, optional
+            Number of the shape of the first tile that is written, where the grid gives it.
+        cost : callable
+            Work, and shapes of results: given the shape of the first, and whether tiles at edges count as full.
+        """
+        first = kind.targets[0].access.matrix
+        target = full_target = None
+        if form is not None:
+            target, full_target = self.shape_of(first, form), self.full_shape_of(first, 0)
+        work, made = cost(target, False)
         full = made
         free = any(not self._shapes.lettered(target.access.matrix) for target in kind.targets)
-        read = [(matrix, form) for matrix, form in fixed[1:] if form is not None and form >= 0]
-        if free and any(self._shape_of(*each) != self._full_shape_of(*each) for each in read):
-            full = self._full_coster.cost(kind.value, example, full_target)[1]
-        tiles = elements = 0
-        for (matrix, form), amount in zip(fixed[1:], amounts, strict=True):
-            if form is None:  # read at several places: tiles, or numbers
-                tiles -= amount if matrix == "tiles" else 0
-                elements -= amount if matrix == "elements" else 0
-            elif form >= 0:
-                tiles += amount
-                elements += amount * math.prod(self._shape_of(matrix, form))
+        if free and any(self.shape_of(*each[:2]) != self.full_shape_of(*each[:2]) for each in read):
+            full = cost(full_target, True)[1]
+        tiles = sum(amount for _, _, amount in read) - again[0]
+        elements = sum(amount * math.prod(self.shape_of(matrix, number)) for matrix, number, amount in read) - again[1]
         itemsize, machine = self._workload.itemsize, self._machine
         flops = {name: self._factor * each for name, each in work.items()}
         written = itemsize * sum(map(math.prod, made))
         moving = machine.get_s * (tiles > 0) + machine.put_s * bool(made)
-        return Group(
+        made_group = Group(
             kind=kind,
             example=example,
             work=flops,
@@ -168,12 +201,14 @@ class Groups:
             bytes_written=written,
             forms=tuple(map(self._number, made, full)),
         )
+        self.all.append(made_group)
+        return made_group
 
     def _elements(self, matrix: str, forms: Any) -> Any:
         """Numbers in tiles of these shapes."""
         known = _present(forms)
         sizes = np.zeros(known[-1] + 1, dtype=np.int64)
-        sizes[known] = [math.prod(self._shape_of(matrix, form)) for form in known]
+        sizes[known] = [math.prod(self.shape_of(matrix, form)) for form in known]
         return sizes[forms]
 
     def _forms_of(self, matrix: str, index: Sequence[Any]) -> Any:
@@ -184,15 +219,17 @@ class Groups:
         assert times.form is not None
         return times.form[times.find(index)]
 
-    def _shape_of(self, matrix: str, form: int) -> Shape:
+    def shape_of(self, matrix: str, form: int) -> Shape:
+        """The shape of tiles of a matrix, by its number."""
         return self._shapes.with_edges(matrix, form) if self._shapes.lettered(matrix) else self._shape_list[form][0]
 
-    def _full_shape_of(self, matrix: str, form: int) -> Shape:
+    def full_shape_of(self, matrix: str, form: int) -> Shape:
+        """The same if tiles at the edges of matrices were full."""
         return self._shapes.with_edges(matrix, 0) if self._shapes.lettered(matrix) else self._shape_list[form][1]
 
     def full_shape(self, tile: Tile) -> Shape:
         """Shape of a tile if those at the edges of matrices were full, as a worker counts them."""
-        return self._full_shape_of(tile.matrix, int(self._forms_of(tile.matrix, tile.index)))
+        return self.full_shape_of(tile.matrix, int(self._forms_of(tile.matrix, tile.index)))
 
     def _number(self, shape: Shape, full: Shape) -> int:
         known = self._forms.setdefault((shape, full), len(self._shape_list))

@@ -17,9 +17,12 @@ from numpywren.lambdapack.lower import occurrences
 from numpywren.planner.box import Box, alone, grown, inner_axes, kept, one_by_one
 from numpywren.planner.groups import Group, Groups, Reads
 from numpywren.planner.machine import Machine
+from numpywren.planner.patches import IrregularError
 from numpywren.planner.profile import Moments
 from numpywren.planner.reach import carrying, reach, spans
-from numpywren.planner.times import TileTimes
+from numpywren.planner.regular import Regular, Seen
+from numpywren.planner.strip import strips
+from numpywren.planner.times import FAR, TileTimes
 from numpywren.planner.vector import Integers, expand, values
 from numpywren.planner.workload import Shapes, Workload
 
@@ -68,6 +71,7 @@ class Sweep:
         self._reads = [tuple(occurrences(kind.value)) for kind in self._kinds]
         self._late: list[tuple[Kind, Box]] = []
         self.groups = Groups(workload, shapes, machine, self.times)
+        self._regular = Regular(workload, shapes, self.times, self.groups)
         self.moments = Moments()
         self.path, self.end = 0, 0.0
         self._carrying = carrying(flow)
@@ -102,8 +106,7 @@ class Sweep:
         if not box.size:
             return
         if at == len(path):
-            for part in _parted(box, self._room(kinds[0], box)):
-                self._tasks(kinds[0], part)
+            self._together(kinds[0], box)
             return
         loop = path[at]
         assert isinstance(loop, Loop)
@@ -115,6 +118,45 @@ class Sweep:
             inner = alone(grown((loop,), box))
             if inner.size:
                 self._block(kinds, level + 1, inner, inside)
+
+    def _together(self, kind: Kind, box: Box) -> None:
+        """Look at tasks: by views of what lies at equal distances, or by a list of tiles."""
+        stubborn = self._regular.stubborn[kind.number]
+        parts = None if stubborn is None else strips(kind, box, stubborn)
+        if parts is None:
+            self._listed(kind, box)
+            return
+        for strip in parts:
+            try:
+                seen = self._regular.look(strip)
+            except IrregularError:
+                seen = None
+            if seen is None:
+                self._listed(kind, strip.box())
+            else:
+                self._settled(seen)
+
+    def _settled(self, seen: Seen) -> None:
+        """Note when the tasks of a strip run."""
+        groups, numbers = seen.groups, seen.numbers
+        for group, count in zip(groups, seen.tasks, strict=True):
+            group.tasks += count
+        if len(groups) == 1:
+            finish = seen.start + (groups[0].seconds + groups[0].moving)
+            nbytes: Any = groups[0].bytes_written
+        else:
+            finish = seen.start + np.array([group.seconds + group.moving for group in groups])[numbers]
+            nbytes = np.array([group.bytes_written for group in groups])[numbers]
+        self.path = max(self.path, int(np.max(seen.chain)) + FAR)
+        self.end = max(self.end, float(np.max(finish)))
+        self.moments.add(seen.start, finish, nbytes, sum(seen.tasks))
+        self._regular.settle(seen, finish, seen.chain)
+        if self._note is not None:
+            self._note(seen.strip.kind, seen.strip.box(), groups, numbers)
+
+    def _listed(self, kind: Kind, box: Box) -> None:
+        for part in _parted(box, self._room(kind, box)):
+            self._tasks(kind, part)
 
     def _room(self, kind: Kind, box: Box) -> int:
         """Tasks that may be looked at together, from how much one of them reads."""
@@ -138,7 +180,7 @@ class Sweep:
         reads = []
         late: Any = False
         start: Any = np.zeros(())
-        chain: Any = np.zeros((), dtype=np.int32)
+        chain: Any = np.full((), -FAR)
         for access, clauses in self._reads[kind.number]:
             inner = grown(clauses, box)
             if not inner.size:
@@ -153,7 +195,7 @@ class Sweep:
             ends = times.chain[read.where]
             if not np.all(ends):
                 late = late | _gathered(np.asarray(ends) == 0, inner, box, np.logical_or)
-            chain = np.maximum(chain, _gathered(ends, inner, box, np.maximum))
+            chain = np.maximum(chain, _gathered(ends, inner, box, np.maximum, -FAR))
             start = np.maximum(start, _gathered(times.finish[read.where], inner, box, np.maximum))
         if np.any(late):
             late = np.broadcast_to(late, box.shape).reshape(-1)
@@ -180,7 +222,7 @@ class Sweep:
             group.tasks += count
         seconds = np.array([group.seconds + group.moving for group in groups])[numbers]
         finish = start + seconds
-        self.path = max(self.path, int(chain.max()))
+        self.path = max(self.path, int(chain.max()) + FAR)
         self.end = max(self.end, float(finish.max()))
         nbytes = np.array([group.bytes_written for group in groups])[numbers]
         self.moments.add(start, finish, nbytes, box.size)
@@ -327,11 +369,11 @@ def _trimmed(inner: Box, box: Box, index: Sequence[Any]) -> Box:
     return Box(inner.columns, (*shape, *inner.shape[extra:]))
 
 
-def _gathered(amounts: Any, inner: Box, box: Box, join: np.ufunc) -> Any:
-    """What is known of the tiles that tasks read, joined for each task."""
+def _gathered(amounts: Any, inner: Box, box: Box, join: np.ufunc, least: float = 0) -> Any:
+    """What is known of the tiles that tasks read, joined for each task; `least` for those that read none."""
     if inner.parents is None:
         axes = inner_axes(amounts, box)
         return join.reduce(amounts, axis=axes) if axes else amounts
-    found = np.zeros(box.size, dtype=np.asarray(amounts).dtype)
+    found = np.full(box.size, least, dtype=np.asarray(amounts).dtype)
     join.at(found, inner.parents, np.broadcast_to(amounts, inner.shape))
     return found.reshape(box.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,35 @@ from numpywren.matrix import Partition
 from numpywren.planner.reach import Span
 from numpywren.planner.vector import Integers
 
-__all__ = ["TileTimes", "folded"]
+__all__ = ["FAR", "Spread", "TileTimes", "folded"]
 
 #: Indices, each a number or an array; they broadcast together.
 Places = Any
+
+#: More tasks than any chain has.
+FAR = 2**40
+
+
+class Spread(NamedTuple):
+    """How tiles lie in an array.
+
+    Attributes
+    ----------
+    low : tuple of int
+        Least value of each index.
+    strides : tuple of int
+        Distance between tiles whose index differs by 1.
+    """
+
+    low: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @classmethod
+    def of(cls, reach: Sequence[Span]) -> Spread:
+        """That of a dense array of all tiles between bounds, the last index next to one another."""
+        widths = [max(high - low + 1, 1) for low, high in reach]
+        strides = tuple(math.prod(widths[place + 1 :]) for place in range(len(widths)))
+        return cls(tuple(low for low, _ in reach), strides)
 
 
 class TileTimes:
@@ -38,8 +63,11 @@ class TileTimes:
     ----------
     finish : ndarray of float64
         When each was written, in seconds.
-    chain : ndarray of int32
-        Tasks on the longest chain that ends with it; 0 for one that is not written yet.
+    chain : ndarray of int64
+        Tasks on the longest chain that ends with it, less `FAR`; 0 for one that is not written yet, so that the
+        greatest of many also tells whether one of them is not.
+    spread : Spread
+        How tiles lie in these arrays.
     last : ndarray of float64 or None
         When the last of its readers so far was done.
     form : ndarray of int32 or None
@@ -47,19 +75,18 @@ class TileTimes:
     """
 
     def __init__(self, reach: Sequence[Span], *, counted: bool, free: bool) -> None:
-        self._low = [low for low, _ in reach]
+        self.spread = Spread.of(reach)
         self._widths = [max(high - low + 1, 1) for low, high in reach]
         cells = math.prod(self._widths)
-        self._strides = [math.prod(self._widths[place + 1 :]) for place in range(len(self._widths))]
         self.finish = _blank(cells, np.float64)
-        self.chain = _blank(cells, np.int32)
+        self.chain = _blank(cells, np.int64)
         self.last = _blank(cells, np.float64) if counted else None
         self.form = _blank(cells, np.int32) if free else None
 
     def find(self, index: Sequence[Places]) -> Places:
         """Where tiles are in the arrays."""
         found: Places = 0
-        for place, low, stride in zip(index, self._low, self._strides, strict=True):
+        for place, low, stride in zip(index, *self.spread, strict=True):
             found = found + (place - low) * stride
         return found
 
@@ -86,7 +113,7 @@ class TileTimes:
             along = np.array([part.size(number) for number in range(part.tiles)], dtype=np.int64)
             around = [1] * len(self._widths)
             around[place] = self._widths[place]
-            low = self._low[place]
+            low = self.spread.low[place]
             sizes = sizes * along[low : low + self._widths[place]].reshape(around)
         rows = self._widths[0] if self._widths else 1
         step = len(self.chain) // rows

@@ -80,6 +80,7 @@ class Shapes:
         self._free: dict[Tile, Shape] = {}
         self._written: dict[tuple[object, ...], tuple[Shape, ...]] = {}
         kernels = workload.dataflow.program.kernels
+        self._indices = {matrix.name: len(matrix.grid) for matrix in workload.dataflow.program.matrices}
         self._varying = [bool(varying_options(kind, kernels)) for kind in workload.dataflow.program.kinds]
 
     def lettered(self, matrix: str) -> bool:
@@ -124,6 +125,10 @@ class Shapes:
     def grid(self, matrix: str) -> Sequence[tuple[int, Partition]]:
         """Which indices of a matrix count tiles along a dimension, and how that is cut."""
         return self._sizes.grid(matrix)
+
+    def indices(self, matrix: str) -> int:
+        """How many indices a tile of a matrix has."""
+        return self._indices[matrix]
 
     def edges(self, matrix: str, index: Sequence[Any]) -> Any:
         """A number for each tile, equal for tiles of equal shape: which of its sides are at the edge of the grid."""
