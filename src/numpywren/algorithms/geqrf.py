@@ -61,7 +61,7 @@ def geqrf_panels(A: Input, V: Output, T: Output, R: Output, m: Size, n: Size, d:
                     T[0, k, q] = trmm(V[k, k], V[k, q], trans="C") + sum(V[i, k].H @ V[i, q] for i in range(k + 1, m))
             else:
                 R[k, k] = geqrf_kernel([S[p, i, k] if k == p else P[i, k] for i in range(k, m)])
-            for j in range(k + 1, n):
+            for j in range(k + 1, min(p + depth, n)):
                 # W(k,j) = Tᴴ V(:,k)ᴴ (A(:,j) - sum V(:,q) W(q,j))
                 W[k, j] = trmm(
                     T[0, k, k],
@@ -71,11 +71,26 @@ def geqrf_panels(A: Input, V: Output, T: Output, R: Output, m: Size, n: Size, d:
                     uplo="U",
                     trans="C",
                 )
-                R[k, j] = S[p, k, j] - sum(V[k, q] @ W[q, j] for q in range(p, k)) - trmm(V[k, k], W[k, j])
+        # the same for columns behind the group, which no panel of the group waits for
+        for k in range(p, min(p + depth, m, n, d)):
+            for j in range(p + depth, n):
+                W[k, j] = trmm(
+                    T[0, k, k],
+                    trmm(V[k, k], S[p, k, j], trans="C")
+                    + sum(V[i, k].H @ S[p, i, j] for i in range(k + 1, m))
+                    - sum(T[0, k, q] @ W[q, j] for q in range(p, k)),
+                    uplo="U",
+                    trans="C",
+                )
         for j in range(p + depth, n):
             for i in range(p + depth, m):
                 # A(i,j) <- A(i,j) - sum V(i,k) W(k,j)
                 S[p + depth, i, j] = S[p, i, j] - sum(V[i, k] @ W[k, j] for k in range(p, min(p + depth, d)))
+        # nobody waits for these: they stand last, so that what panels wait for is done first
+        for k in range(p, min(p + depth, m, n, d)):
+            for j in range(k + 1, n):
+                # R(k,j) = (Qᴴ A)(k,j)
+                R[k, j] = S[p, k, j] - sum(V[k, q] @ W[q, j] for q in range(p, k)) - trmm(V[k, k], W[k, j])
 
 
 @program(A="m n", V="m d", T="* d d", U="* d d", K="* d d", R="d n")

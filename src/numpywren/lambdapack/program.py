@@ -364,8 +364,8 @@ class Dataflow:
     def priority(self, task: Task) -> int:
         """How urgent a task is: less than ``2**53``, smaller first.
 
-        A task is as urgent as the first task that waits for it: the place in program order, to the second loop, of
-        the earliest reader of its tiles; its own place if none.
+        A task is as urgent as the first task that waits for it: the place in program order, to the statements in the
+        third loop, of the earliest reader of its tiles; its own place if none.
         """
         return self._priority(task)
 
@@ -380,7 +380,9 @@ class Dataflow:
                 search(*tile.index, earliest.append, ordered)
         kind, values = min(earliest)[-1] if earliest else task
         key = 0
-        for (width, position, bits, descending), value in zip(self._layout[kind], (*values[:2], 0, 0), strict=False):
+        for (width, position, bits, descending), value in zip(
+            self._layout[kind], (*values[:3], 0, 0, 0, 0), strict=False
+        ):
             most = (1 << bits) - 1
             ahead = most - value if descending else value
             key = (key << width | position) << bits | max(0, min(most, ahead))
@@ -448,17 +450,19 @@ class Dataflow:
 def layout(found: tuple[Kind, ...]) -> tuple[tuple[tuple[int, int, int, bool], ...], ...]:
     """How each kind packs its place in program order into an integer.
 
-    For each of the two outermost levels: bits for the position, the position, bits for the value of the loop, and
-    whether that loop counts down. Positions get the bits that they need, and the two loops share the rest.
+    For each of the three outermost loops, and for the statements in the third: bits for the position, the position,
+    bits for the value of the loop, and whether that loop counts down. Positions get the bits that they need. Of the
+    rest the first loop gets half and the others a quarter each: values beyond that count as equal.
     """
     widths = [
         max((kind.positions[level] for kind in found if len(kind.positions) > level), default=0).bit_length()
-        for level in range(2)
+        for level in range(4)
     ]
-    bits = max((PRIORITY_BITS - sum(widths)) // 2, 1)
+    quarter = max((PRIORITY_BITS - sum(widths)) // 4, 1)
+    bits = (2 * quarter, quarter, quarter, 0)
     packed = []
     for kind in found:
-        positions = (*kind.positions, 0, 0)
-        down = (*(loop.descending for loop in kind.loops), False, False)
-        packed.append(tuple((widths[level], positions[level], bits, down[level]) for level in range(2)))
+        positions = (*kind.positions, 0, 0, 0)
+        down = (*(loop.descending for loop in kind.loops[:3]), False, False, False, False)
+        packed.append(tuple((widths[level], positions[level], bits[level], down[level]) for level in range(4)))
     return tuple(packed)
