@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "BudgetSpentError",
     "ControlPlaneLostError",
+    "ControlPlaneUnreachableError",
     "KernelNotAllowedError",
     "MemoryBoundError",
     "NoEventsError",
@@ -128,3 +129,7 @@ class RunCancelledError(NumpywrenError):
 
 class ControlPlaneLostError(NumpywrenError, OSError):
     """A control plane that was deleted, damaged or never restored; trying again does not help, `resume` does."""
+
+
+class ControlPlaneUnreachableError(ControlPlaneLostError):
+    """A control plane that did not answer, or lives in another process: the run may be there, and at work."""

@@ -9,7 +9,7 @@ import typer
 import numpywren as nw
 from numpywren.cli.interrupt import interruptible
 from numpywren.cli.show import status_fields, to_json
-from numpywren.errors import ControlPlaneLostError, RunNotFoundError
+from numpywren.errors import ControlPlaneLostError, ControlPlaneUnreachableError, RunNotFoundError
 
 __all__ = ["add_commands"]
 
@@ -56,9 +56,11 @@ def scale(
             status = run.wait()
             text = f"the run is {status.state}: {status.done} of {status.total} tasks"
             typer.echo(to_json(status_fields(run.url, status)) if as_json else text)
-        except (ControlPlaneLostError, RunNotFoundError):
+        except (ControlPlaneLostError, RunNotFoundError) as error:
             # a client that waits for a result forgets the control plane as soon as it has it
             run.pause()
+            if isinstance(error, ControlPlaneUnreachableError):
+                raise
             typer.echo("the run's control plane is gone: its client has the result, or deleted it", err=True)
         except KeyboardInterrupt as interrupt:
             run.pause()

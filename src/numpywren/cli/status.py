@@ -17,7 +17,7 @@ from numpywren.cli.interrupt import interruptible
 from numpywren.cli.live import picture
 from numpywren.cli.show import failure_text, idle_hint, printable, status_fields, status_table, to_json
 from numpywren.control import Status
-from numpywren.errors import ControlPlaneLostError
+from numpywren.errors import ControlPlaneLostError, ControlPlaneUnreachableError
 from numpywren.job.looking import Speed, TaskNames
 from numpywren.job.run import BEING_RESUMED
 from numpywren.worker import RunRecord
@@ -110,7 +110,7 @@ def _looks(run: nw.Run) -> Iterator[Status]:
         try:
             seen = run.status()
         except ControlPlaneLostError as error:
-            if seen is None:
+            if seen is None or isinstance(error, ControlPlaneUnreachableError):
                 raise
             raise ControlPlaneLostError(
                 f"the run's control plane is gone, with {seen.done} of {seen.total} tasks done when last seen: its "

@@ -29,6 +29,7 @@ from numpywren.control.plane import (
     TaskState,
     lost,
     poisoned,
+    unreachable,
 )
 
 __all__ = ["Entry", "Ledger", "MemoryPlane", "open_memory"]
@@ -192,6 +193,7 @@ class MemoryPlane(ControlPlane):
         self.clock = time.monotonic if clock is None else clock
         self._lock = threading.Lock()
         self._restored: Ledger | None = None
+        self._deleted = False
 
     def __repr__(self) -> str:
         return f"MemoryPlane({self.url!r})"
@@ -205,6 +207,8 @@ class MemoryPlane(ControlPlane):
 
     @property
     def _run(self) -> Ledger:
+        if self._restored is None and self.url != "memory:" and not self._deleted:
+            raise unreachable(self.url, "no run was restored in it by this process, and no other's can be seen")
         if self._restored is None:
             raise lost(self.url, "no run was restored in it, or it was deleted")
         return self._restored
@@ -332,7 +336,7 @@ class MemoryPlane(ControlPlane):
     def delete(self) -> None:
         """Forget the run; see `ControlPlane.delete`."""
         with self._lock:
-            self._restored = None
+            self._restored, self._deleted = None, True
         with _named_lock:
             if _named.get(self.url) is self:
                 del _named[self.url]

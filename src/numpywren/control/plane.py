@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
-from numpywren.errors import ControlPlaneLostError
+from numpywren.errors import ControlPlaneLostError, ControlPlaneUnreachableError
 
 __all__ = [
     "JSON",
@@ -399,7 +399,16 @@ _RESUME = "`numpywren resume` the run"
 
 def lost(url: str, reason: str) -> ControlPlaneLostError:
     """Word the loss of a plane."""
-    return ControlPlaneLostError(f"the control plane {url} is lost: {reason}{_NOTHING_LOST}{_REBUILD}")
+    return ControlPlaneLostError(_loss(url, reason))
+
+
+def unreachable(url: str, reason: str) -> ControlPlaneUnreachableError:
+    """Word that a plane cannot be asked, of which nobody here knows whether it is lost to others too."""
+    return ControlPlaneUnreachableError(_loss(url, reason))
+
+
+def _loss(url: str, reason: str) -> str:
+    return f"the control plane {url} is lost: {reason}{_NOTHING_LOST}{_REBUILD}"
 
 
 def resumable(message: str, url: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from numpywren.control import open_plane
-from numpywren.errors import ControlPlaneLostError, NumpywrenError, RunNotFoundError
+from numpywren.errors import ControlPlaneLostError, ControlPlaneUnreachableError, NumpywrenError, RunNotFoundError
 from numpywren.job.run import STALLED_S
 from numpywren.matrix import Store, open_store
 from numpywren.worker import RunRecord
@@ -106,9 +106,10 @@ def _at_work(record: RunRecord, folder: Store, age_s: float) -> bool:
     """Whether somebody computes a run, or did a moment ago."""
     try:
         status = open_plane(record.control_url(folder)).status()
-    except (ControlPlaneLostError, RunNotFoundError):
-        return False
     except UNANSWERED as error:
+        gone = isinstance(error, ControlPlaneLostError) and not isinstance(error, ControlPlaneUnreachableError)
+        if gone or isinstance(error, RunNotFoundError):
+            return False
         logger.warning("the control plane of %s cannot be asked whether it is being computed: %s", folder.url, error)
         return age_s < UNKNOWN_S
     # between two tasks, and before its first worker has started, a run has no leases

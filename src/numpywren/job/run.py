@@ -98,7 +98,7 @@ class Run:
             return self._seen(self._control().status())
         except ControlPlaneLostError as error:
             self._check_exists(error)
-            raise ControlPlaneLostError(resumable(str(error), self.url)) from error
+            raise type(error)(resumable(str(error), self.url)) from error
 
     def wait(self, progress: bool | None = None, timeout: float | None = None) -> Status:
         """Wait until the run is done; start workers as there is work for them, if this client started it.

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from numpywren.config import setting, text_setting
-from numpywren.control.plane import lost
+from numpywren.control.plane import lost, unreachable
 from numpywren.control.redis.scripts import script
 from numpywren.errors import StoreError
 from numpywren.matrix.store_errors import scrubbed
@@ -174,7 +174,7 @@ class RedisLink:
         Raises
         ------
         ControlPlaneLostError
-            If there is no such run, or nobody answers for `PATIENCE_S`.
+            If there is no such run; `ControlPlaneUnreachableError` if nobody answers for `PATIENCE_S`.
         StoreError
             If the server refuses.
         """
@@ -220,7 +220,7 @@ class RedisLink:
                     waited = f"no server answered for {self._bound():g} s ({_plain(error)})"
                     shook = self.address.tls and any("handshake" in str(cause) for cause in _causes(error))
                     remedy = "start it, or correct `control`" + (f" ({_NO_TLS})" if shook else "")
-                    raise lost(self.url, f"{waited}; {remedy}") from error
+                    raise unreachable(self.url, f"{waited}; {remedy}") from error
                 if now > failed + WARN_S and now > self._warned + WARN_AGAIN_S:
                     self._warned = now
                     logger.warning("waiting for %s: %s", self.url, _plain(error))

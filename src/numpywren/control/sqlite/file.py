@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from numpywren.control.plane import lost
+from numpywren.control.plane import lost, unreachable
 from numpywren.control.sqlite import statements as sql
 from numpywren.errors import ControlPlaneLostError, StoreError
 
@@ -187,6 +187,8 @@ class PlaneFile:
             found = os.stat(self._name)  # noqa: PTH116 - at every call, and Path.stat takes twice as long
         except FileNotFoundError:
             self._disconnect()
+            if not self.path.parent.is_dir():  # on the machine where the run began there may be one
+                raise unreachable(self.url, "there is no such file here, nor its folder") from None
             raise lost(self.url, "there is no such file") from None
         if self._connection is None or self._identity != (found.st_dev, found.st_ino):
             self._disconnect()
