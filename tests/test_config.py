@@ -16,6 +16,18 @@ def test_settings_are_set_in_each_of_the_ways_that_donfig_knows():
     assert config.get("workers.max") is None
 
 
+@pytest.mark.parametrize("given", [({"worker": {"memory": "1GB"}}, {}), ({}, {"worker": {"memory": "1GB"}})])
+def test_a_mapping_of_settings_leaves_those_that_it_does_not_name(given):
+    before = dict(config.get("worker"))
+    mapping, keywords = given
+    with nw.config.set(mapping, **keywords):
+        assert config.get("worker") == {**before, "memory": "1GB"}
+        assert nw.linalg.trace([[1.0]]) == 1.0
+    assert config.get("worker") == before
+    with pytest.raises(ValueError, match="no setting 'worker'"):
+        nw.config.set({"worker": 3})
+
+
 def test_a_variable_that_is_no_setting_is_warned_of_and_nothing_runs_under_it(monkeypatch):
     monkeypatch.setattr(config, "env", {"NUMPYWREN_WORKR__SLOTS": "2", "NUMPYWREN_CONFIG": "here"})
     before = dict(config.config)

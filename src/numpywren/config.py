@@ -99,14 +99,17 @@ class _Config(Config):  # type: ignore[misc]  # donfig has no types that mypy fi
     def set(self, arg: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
         """Set values, until the end of a `with` block if it begins one.
 
+        A mapping in a mapping is as in a file: what it does not name stays.
+
         Raises
         ------
         ValueError
             If there is no setting of that name.
         """
-        for key in _unknown({**(arg or {}), **{name.replace("__", "."): value for name, value in kwargs.items()}}):
+        given = dict(_flat({**(arg or {}), **{name.replace("__", "."): value for name, value in kwargs.items()}}))
+        for key in _unknown(given):
             raise ValueError(_no_setting(key))
-        return super().set(arg, **kwargs)
+        return super().set(given)
 
     def refresh(self, **kwargs: Any) -> None:
         """Read files and variables again; see `donfig.Config.refresh`."""
