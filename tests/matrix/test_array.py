@@ -217,6 +217,13 @@ def test_saving_refuses_to_overwrite(place):
     assert sorted(open_store(place).list()) == ["c/0/0", "zarr.json"]  # nothing of the other is left
 
 
+def test_what_is_left_of_a_copy_that_was_cut_short_is_replaced(place):
+    eye(4, chunks=2).save(place)
+    open_store(place).delete(["zarr.json"])
+    assert eye(3).save(place, overwrite=True).shape == (3, 3)
+    assert sorted(open_store(place).list()) == ["c/0/0", "zarr.json"]
+
+
 def test_names_of_numpy_files_are_refused(place):
     for name in ("A.npy", "A.NPY/"):
         with pytest.raises(ValueError, match=r"names a NumPy file.*write A\.zarr, or np\.save"):
@@ -239,8 +246,13 @@ def test_saving_leaves_other_things_alone(tmp_path):
     (tmp_path / "a" / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match=r"notes\.txt"):
         eye(2).save(tmp_path / "a")
-    eye(2).save(tmp_path / "a", overwrite=True).delete()
+    with pytest.raises(FileExistsError, match=r"notes\.txt, which is no array.*choose another place"):
+        eye(2).save(tmp_path / "a", overwrite=True)
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["notes.txt"]
+    eye(2).save(tmp_path / "b")
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    eye(3).save(tmp_path / "b", overwrite=True).delete()
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["notes.txt"]
     group = zarr.create_group(tmp_path / "g")
     group.create_array("x", shape=(3,), dtype="f8")
     with pytest.raises(NotAnArrayError, match="group"):

@@ -329,7 +329,7 @@ class Array(Arithmetic, Standard):
         Raises
         ------
         FileExistsError
-            If there is something and `overwrite` is not given.
+            If there is something and `overwrite` is not given, or something that is no array.
         ValueError
             If the copy would lie in this array itself.
         StoreError

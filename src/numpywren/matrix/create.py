@@ -21,7 +21,7 @@ from numpywren.matrix.schemes import open_store
 from numpywren.matrix.scratch import Scratch, new_scratch
 from numpywren.matrix.sources import Identity, StoredChunks, Zeros, open_source
 from numpywren.matrix.store import Store, same_place
-from numpywren.matrix.zarr_format import METADATA_KEY, Layout, array_keys, encode_layout
+from numpywren.matrix.zarr_format import METADATA_KEY, Layout, array_keys, chunk_index, encode_layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -301,7 +301,12 @@ def _make_room(store: Store, *, overwrite: bool, remedy: str = "delete it, or pa
     if store.exists(METADATA_KEY) or store.exists(".zarray"):
         with suppress(UnfinishedArrayError):
             open_source(store.url)  # refuses a group, whose arrays would be lost from sight
-        store.delete(array_keys(list(store.list())))
+    elif not all(chunk_index(key) for key in store.list()):  # but for a copy that was cut short, when its writer died
+        raise FileExistsError(
+            f"at {store.url} {store.contents()[3:]}, which is no array, and overwrite replaces only arrays; choose "
+            "another place, such as a folder in it"
+        )
+    store.delete(array_keys(list(store.list())))
 
 
 def _layout(shape: Any, chunks: Any, dtype: Any) -> Layout:
