@@ -47,6 +47,8 @@ def test_a_run_is_followed_to_its_end(halted, watch):
         page.until_tasks(len(report.tasks))
         assert f"{before.total:,} of {before.total:,} tasks, 100%" in page.text_content("#progress")
         assert page.text_content("#card-tasks") == f"{report.done:,}"
+        assert re.fullmatch(r"predicted [\d.]+ m?s", page.text_content(".card:has(#card-wall) small"))
+        assert "predicted on this-machine" in page.text_content("#figures")
         assert page.text_content("#card-utilisation") == f"{report.utilisation:.0%}"
         assert page.text_content("#card-read") == format_bytes(report.bytes_read)
         assert page.text_content("#card-written") == format_bytes(report.bytes_written)

@@ -19,9 +19,12 @@ from servers.moto import moto
 
 import numpywren as nw
 from numpywren.cli import main
+from numpywren.control import Status
 from numpywren.dashboard import Dashboard
 from numpywren.dashboard.follow import Follower
+from numpywren.job.looking import Speed, pace
 from numpywren.matrix import open_store
+from numpywren.planner import simulate
 
 
 @pytest.fixture
@@ -206,6 +209,47 @@ def test_each_batch_is_read_once(recorded, monkeypatch):
         follower.look()
     keys = [key for key in read if key.startswith("events/")]
     assert len(keys) == len(set(keys)) == 4
+
+
+def test_a_run_is_simulated_once_for_so_many_workers(recorded, monkeypatch):
+    simulated = []
+
+    def counted(workload, machine, pool):
+        simulated.append(pool.limits.ceiling)
+        return simulate(workload, machine, pool)
+
+    monkeypatch.setattr("numpywren.dashboard.follow.simulate", counted)
+    write(recorded, "w", two_tasks())
+    follower = Follower(recorded.url)
+    reports = []
+    for number, worker in enumerate(("w", "w", "v"), start=1):
+        reports.append(follower.look().figures.report)
+        write(recorded, worker, two_tasks(), number=number)
+        follower._read_next = 0.0
+    reports.append(follower.look().figures.report)
+    assert simulated == [1, 2]
+    assert all(report.predicted.seconds > 0 for report in reports)
+    assert {what: plan for what, _, plan in reports[0].rows()}["wall time"]
+
+
+def test_the_time_left_is_told_by_work_where_that_is_known(halted, recorded):
+    picture = Follower(halted.url).look()
+    assert picture.pace_by.startswith("by the work")
+    assert picture.figures.heavier > 0
+    assert Follower(recorded.url).look().pace_by.startswith("by the number of tasks")
+
+
+def test_what_is_said_of_the_time_left():
+    status, speed = Status("running", 10, 2, 4, 2, 2, 1), Speed()
+    assert pace(status, speed, 5.25) == "measuring the speed"
+    speed.look(0.0, 0)
+    speed.look(2.0, 2)
+    assert pace(status, speed) == "1 tasks/s, about 8.0 s left"
+    assert pace(status, speed, 5.25) == "1 tasks/s, about 42 s left"
+    speed = Speed()
+    speed.look(0.0, 2)
+    speed.look(9.0, 2)
+    assert pace(status, speed, 5.25) == "nothing done in the last 9.0 s"
 
 
 def test_events_that_make_no_sense_do_not_hide_how_far_a_run_is(recorded, monkeypatch, caplog):

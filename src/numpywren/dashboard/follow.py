@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numpywren.autoscaler import look_s
 from numpywren.control import Status
 from numpywren.events import TaskDone
 from numpywren.job import attach
 from numpywren.job.looking import OUT_OF_REACH, Speed, TaskNames, duration, pace
-from numpywren.planner import load_machine, machine_files
+from numpywren.planner import Machine, Pool, Simulation, Workload, load_machine, machine_files, simulate
 from numpywren.report.figures import NAMED_ROWS, crowded
-from numpywren.report.make import compose, find_work, kernel_label
+from numpywren.report.make import SIMULATED_TASKS, compose, find_work, kernel_label, kernel_labels
 from numpywren.report.page import rows_of
 from numpywren.report.recorded import Batch, join_batches, read_batches
+from numpywren.report.remainder import times_heavier
 from numpywren.report.report import Report, Tasks
 from numpywren.report.views import View, views
 from numpywren.report.work import Work, split_tasks
@@ -35,6 +37,9 @@ STATUS_S, ENDED_S = 1.0, 5.0
 EVENTS_S = 2.0
 #: How many times longer than it took, to make figures of all that was written, until that is done again.
 RARELY = 8.0
+#: How the time left is estimated.
+BY_WORK = "by the work that is left, at the speed of the last minute"
+BY_TASKS = "by the number of tasks that are left, at the speed of the last minute"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,10 @@ class Figures:
     views : mapping of str to mapping of str to ndarray
         As `numpywren.report.views.views` gives them.
     work : Work or None
+    labels : tuple of str
+        Names of the kernels of each kind of task.
+    heavier : float or None
+        How many times the work of a task done of late one that is left is; None if that is not known.
     """
 
     number: int
@@ -61,6 +70,8 @@ class Figures:
     report: Report
     views: Mapping[str, View]
     work: Work | None
+    labels: tuple[str, ...]
+    heavier: float | None
 
     def tasks(self, since: int) -> dict[str, list[Any]]:
         """Tasks of the batches from a number on, with the columns of the timeline."""
@@ -74,7 +85,7 @@ class Figures:
         }
         row = [first[batch.worker] + slots for batch, slots in zip(new, table["slot"], strict=True)]
         kinds = split_tasks(joined["task"].tolist()).kind
-        place = {kind: report.tasks.kernels.index(kernel_label(kind, self.work)) for kind in set(kinds.tolist())}
+        place = {kind: report.tasks.kernels.index(kernel_label(kind, self.labels)) for kind in set(kinds.tolist())}
         began = report.recorded.began_s
         seconds = joined["end_s"] - joined["start_s"]
         return {
@@ -98,7 +109,9 @@ class Picture:
     trouble : str
         Why nothing newer is known; empty if it is.
     pace : str
-        How fast it is, and how long it will take at that speed.
+        How fast it is, and how long it will take.
+    pace_by : str
+        How that is estimated.
     held : tuple of (str, str, str)
         What has been computed for the longest time: for how long, the tiles, the worker.
     silent : str
@@ -109,6 +122,7 @@ class Picture:
     status: Status | None
     trouble: str
     pace: str
+    pace_by: str
     held: tuple[tuple[str, str, str], ...]
     silent: str
     figures: Figures | None
@@ -141,6 +155,8 @@ class Follower:
         self._speed = Speed()
         self._status: Status | None = None
         self._work: tuple[Work | None, tuple[str, ...]] | None = None
+        self._weights: NDArray[np.float64] | None = None
+        self._prediction: tuple[tuple[int, int, int | None], Simulation] | None = None
         self._known: set[str] = set()
         self._batches: tuple[Batch, ...] = ()
         self._skipped: tuple[tuple[str, str], ...] = ()
@@ -167,10 +183,12 @@ class Follower:
             logger.exception("no figures can be made of the events of %s", self.run.url)
             trouble = trouble or f"no figures can be made of what was written down: {type(error).__name__}: {error}"
         held = () if status is None or ended else status.longest
+        heavier = None if self._figures is None else self._figures.heavier
         return Picture(
             status=status,
             trouble=trouble,
-            pace="" if status is None or ended else pace(status, self._speed),
+            pace="" if status is None or ended else pace(status, self._speed, heavier or 1.0),
+            pace_by=BY_TASKS if heavier is None else BY_WORK,
             held=tuple((duration(each.seconds), self._names.of(each.task), each.worker) for each in held),
             silent="" if self._figures is not None else self._silence(),
             figures=self._figures,
@@ -197,15 +215,41 @@ class Follower:
 
     def _made(self, last: Figures | None) -> Figures:
         if self._work is None:
-            self._work = find_work(self.record)
+            self._work = found, _ = find_work(self.record)
+            self._weights = None if found is None else found.seconds(self._machine)
         work, missing = self._work
         recorded = join_batches(self._batches, self._skipped, () if last is None else last.report.recorded.workers)
-        made = compose(self.run.url, self.record, recorded, work, self._machine, predict=False, missing=missing)
+        made = compose(
+            self.run.url,
+            self.record,
+            recorded,
+            work,
+            self._machine,
+            predict=work is not None and work.tasks <= SIMULATED_TASKS,
+            missing=missing,
+            simulated=self._simulated,
+        )
         known = planned_kernels(work) if last is None else last.report.tasks.kernels
         report = replace(made, tasks=in_order(made.tasks, known))
         shown = views(report)
         drawing = 0 if last is None else last.drawing + (not _same_shape((last.report, last.views), (report, shown)))
-        return Figures(0 if last is None else last.number + 1, drawing, self._batches, report, shown, work)
+        return Figures(
+            number=0 if last is None else last.number + 1,
+            drawing=drawing,
+            batches=self._batches,
+            report=report,
+            views=shown,
+            work=work,
+            labels=kernel_labels(self.record, work),
+            heavier=None if self._weights is None else times_heavier(report.tasks, self._weights, recorded.end_s),
+        )
+
+    def _simulated(self, workload: Workload, machine: Machine, pool: Pool) -> Simulation:
+        """The run simulated once for each number of workers that there were, and not with each look."""
+        key = machine.slots, machine.memory, pool.limits.ceiling
+        if self._prediction is None or self._prediction[0] != key:
+            self._prediction = key, simulate(workload, machine, pool)
+        return self._prediction[1]
 
     def _silence(self) -> str:
         if self._skipped:

@@ -23,6 +23,7 @@
     by_id("state").textContent = told.state;
     by_id("progress").textContent = told.progress;
     by_id("pace").textContent = told.pace;
+    by_id("pace").title = told.pace_by;
     by_id("bar").value = told.share;
     document.title = `${Math.floor(100 * told.share)}% ${document.querySelector("h1").textContent}`;
     by_id("counts").replaceChildren(...Object.entries(told.counts).map(([what, count]) => {

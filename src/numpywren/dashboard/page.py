@@ -57,9 +57,10 @@ def page_html(picture: Picture, record: RunRecord, url: str, nonce: str, may_can
 
 def now_json(picture: Picture) -> str:
     """How far the run is, as the page is told with each look."""
-    status, told = picture.status, {"trouble": picture.trouble, "silent": picture.silent, "held": picture.held}
+    status = picture.status
+    told = {name: getattr(picture, name) for name in ("trouble", "silent", "held", "pace", "pace_by")}
     if status is None:
-        return json.dumps({**told, "state": NOT_SEEN, "share": 0.0, "progress": "", "pace": "", "counts": {}})
+        return json.dumps({**told, "state": NOT_SEEN, "share": 0.0, "progress": "", "counts": {}})
     share = status.done / status.total if status.total else 1.0
     failure = status.failure
     counts = {what: f"{getattr(status, what):,}" for what in ("ready", "running", "waiting", "workers", "repeated")}
@@ -69,7 +70,6 @@ def now_json(picture: Picture) -> str:
             "state": status.state,
             "share": share,
             "progress": f"{status.done:,} of {status.total:,} tasks, {int(100 * share)}%",  # never 100% before the end
-            "pace": picture.pace,
             "counts": counts,
             "failure": None if failure is None else f"{failure.error}: {failure.message}",
             "hint": _hint(status),

@@ -82,15 +82,15 @@ class TaskNames:
             return f"task {task}"
 
 
-def pace(status: Status, speed: Speed) -> str:
-    """How fast a run is, and how long it will take at that speed."""
+def pace(status: Status, speed: Speed, heavier: float = 1.0) -> str:
+    """How fast a run is, and how long it will take, if a task that is left is so many times what those of late were."""
     per_s, left_s = speed.per_s, speed.left_s(status)
     if per_s is None:
         return "measuring the speed"
     if left_s is None:
         return f"nothing done in the last {duration(speed.seen_s)}"
     tasks = f"{per_s:.0f} tasks/s" if per_s >= 10 else f"{per_s:.2g} tasks/s"
-    return f"{tasks}, about {duration(left_s)} left"
+    return f"{tasks}, about {duration(heavier * left_s)} left"
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,15 +23,15 @@ from numpywren.events import (
     WorkerExit,
     WorkerStart,
 )
-from numpywren.planner import Machine, load_machine, machine_files
+from numpywren.planner import Machine, Workload, load_machine, machine_files
 from numpywren.planner.simulate import Bill, Pool, Simulation, simulate
 from numpywren.report.recorded import Recorded, read_events
 from numpywren.report.report import Failed, Report, SlowTask, Tasks, WorkerLife
 from numpywren.report.views import working_set
-from numpywren.report.work import Work, open_work, split_tasks
+from numpywren.report.work import Work, labels_of, open_work, split_tasks
 from numpywren.worker import RunRecord
 
-__all__ = ["compose", "find_work", "kernel_label", "make_report"]
+__all__ = ["SIMULATED_TASKS", "compose", "find_work", "kernel_label", "kernel_labels", "make_report"]
 
 #: Tasks beyond which a run is not simulated unless that is asked for: that would take long.
 SIMULATED_TASKS = 20_000
@@ -84,12 +85,14 @@ def compose(
     chosen: Machine,
     predict: bool | None = None,
     missing: tuple[str, ...] = (),
+    simulated: Callable[[Workload, Machine, Pool], Simulation] = simulate,
 ) -> Report:
     """Put a report together from what was read; see `make_report`."""
     notes = list(missing)
-    tasks = _tasks(recorded, work)
+    labels = kernel_labels(record, work)
+    tasks = _tasks(recorded, work, labels)
     workers = _workers(recorded, tasks)
-    predicted = _predicted(work, chosen, workers, predict, notes)
+    predicted = _predicted(work, chosen, workers, predict, notes, simulated)
     if not chosen.sources:
         notes.append(f"the figures of {chosen.name} are a guess: run `numpywren calibrate`")
     if recorded.skipped:
@@ -127,7 +130,7 @@ def compose(
         taken_over=recorded.count(TaskTakenOver),
         tried_again=recorded.count(TaskAgain),
         workers=workers,
-        failures=_failures(recorded, work),
+        failures=_failures(recorded, labels),
         slowest=_slowest(recorded, tasks),
         batches=recorded.batches,
         skipped=len(recorded.skipped),
@@ -152,11 +155,11 @@ def _nothing(url: str, record: RunRecord, recorded: Recorded) -> str:
     )
 
 
-def _tasks(recorded: Recorded, work: Work | None) -> Tasks:
+def _tasks(recorded: Recorded, work: Work | None, names: Sequence[str]) -> Tasks:
     table = recorded[TaskDone]
     apart = split_tasks(list(table["task"]))
     kinds = apart.kind
-    labels = {int(kind): kernel_label(int(kind), work) for kind in np.unique(kinds)}
+    labels = {int(kind): kernel_label(int(kind), names) for kind in np.unique(kinds)}
     seconds = table["end_s"] - table["start_s"]
     taken: dict[str, float] = {}
     for kind, label in labels.items():
@@ -181,9 +184,14 @@ def _tasks(recorded: Recorded, work: Work | None) -> Tasks:
     )
 
 
-def kernel_label(kind: int, work: Work | None) -> str:
+def kernel_labels(record: RunRecord, work: Work | None) -> tuple[str, ...]:
+    """Names of the kernels of each kind of task, of a run whose kernels cannot be loaded too."""
+    return labels_of(record) if work is None else tuple(work.labels)
+
+
+def kernel_label(kind: int, labels: Sequence[str]) -> str:
     """Name of the kernel of a kind of task."""
-    return work.labels[kind] if work is not None and 0 <= kind < len(work.labels) else f"kind {kind}"
+    return labels[kind] if 0 <= kind < len(labels) else f"kind {kind}"
 
 
 def _workers(recorded: Recorded, tasks: Tasks) -> tuple[WorkerLife, ...]:
@@ -222,13 +230,13 @@ def _lives(recorded: Recorded) -> tuple[np.ndarray, np.ndarray]:
     return np.where(np.isfinite(first), first, 0.0), last
 
 
-def _failures(recorded: Recorded, work: Work | None) -> tuple[Failed, ...]:
+def _failures(recorded: Recorded, labels: Sequence[str]) -> tuple[Failed, ...]:
     table = recorded[TaskFailed]
     kinds = split_tasks(list(table["task"])).kind
     return tuple(
         Failed(
             str(table["task"][row]),
-            kernel_label(int(kinds[row]), work),
+            kernel_label(int(kinds[row]), labels),
             recorded.workers[int(table["by"][row])],
             str(table["error"][row]),
             str(table["message"][row]),
@@ -257,7 +265,12 @@ def _slowest(recorded: Recorded, tasks: Tasks) -> tuple[SlowTask, ...]:
 
 
 def _predicted(
-    work: Work | None, machine: Machine, workers: tuple[WorkerLife, ...], predict: bool | None, notes: list[str]
+    work: Work | None,
+    machine: Machine,
+    workers: tuple[WorkerLife, ...],
+    predict: bool | None,
+    notes: list[str],
+    simulated: Callable[[Workload, Machine, Pool], Simulation],
 ) -> Simulation | None:
     """The run, simulated with as many workers as there were at most at a time, as large as they were."""
     if work is None or predict is False:
@@ -273,7 +286,7 @@ def _predicted(
     # the clock of a report begins with the first worker
     machine = replace(machine, start_s=0.0)
     try:
-        return simulate(
+        return simulated(
             work.workload, machine, Pool(limits=Limits(floor=max(most, 1), ceiling=max(most, 1)), static=True)
         )
     except RuntimeError as error:

@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numpywren.config import names_setting
+from numpywren.errors import ProgramError
 from numpywren.lambdapack import Task
-from numpywren.planner import Workload
-from numpywren.planner.census import KindCost, census
+from numpywren.lambdapack.encoding import Decoder, document_of, kernel_paths
+from numpywren.lambdapack.lower import kinds
+from numpywren.planner import Machine, Workload
+from numpywren.planner.census import KindCost, census, label
 from numpywren.planner.graph import Graph, build_graph
 from numpywren.planner.workload import Shapes
 from numpywren.worker import RunRecord
 
-__all__ = ["TaskTable", "Work", "open_work", "split_tasks"]
+__all__ = ["TaskTable", "Work", "labels_of", "open_work", "split_tasks"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -77,6 +80,15 @@ class Work:
         """What all tasks of each kind need."""
         return [float(cost.flops.sum()) for cost in self._costs]
 
+    def seconds(self, machine: Machine) -> Floats:
+        """How long each task takes in one slot of a machine, with what it costs besides its kernels."""
+        machine = machine.at(self.workload.tile_length)
+        each = [cost.seconds(machine) + self._written(cost, machine) for cost in self._costs]
+        return np.concatenate([*each, np.empty(0)]) + machine.task_s
+
+    def _written(self, cost: KindCost, machine: Machine) -> Floats | float:
+        return cost.bytes_written / machine.encoding if machine.encoding else 0.0
+
     @functools.cached_property
     def graph(self) -> Graph:
         """Which task waits for which."""
@@ -115,3 +127,13 @@ def open_work(record: RunRecord) -> Work:
     modules = names_setting("kernels.modules")
     workload = Workload(record, record.bound(modules), record.decoded(modules).bind(record.sizes))
     return Work(workload)
+
+
+def labels_of(record: RunRecord) -> tuple[str, ...]:
+    """What the tasks of each kind compute, by the names that a record has for its kernels; none of them is loaded."""
+    try:
+        names, _ = kernel_paths(record.program)
+        body = Decoder(names).body(document_of(record.program).get("body"))
+        return tuple(label(kind.value) for kind in kinds(body))
+    except ProgramError:
+        return ()
