@@ -92,7 +92,7 @@ def test_what_a_failed_command_wrote_is_told(tmp_path):
     backend.stop()
 
 
-def test_who_never_begins_is_given_up_and_another_may_be_started(tmp_path):
+def test_who_never_begins_is_given_up_and_another_may_be_started(tmp_path, caplog):
     with nw.config.set({"workers.patience": 1.0}):
         backend = opened("true {url} {options}", f"file://{tmp_path}/run")
     backend.start(2)
@@ -100,6 +100,7 @@ def test_who_never_begins_is_given_up_and_another_may_be_started(tmp_path):
     while backend.alive():
         backend.wait(0.1)
     assert "has not begun within 1 s (workers.patience)" in backend.trouble()
+    assert "was given up, with " in caplog.text  # at once: the run fails of it after several
     backend.stop()
 
 

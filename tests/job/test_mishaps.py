@@ -126,6 +126,25 @@ def test_a_start_that_fails_leaves_nothing(tmp_path, settings):
     assert not (tmp_path / "L.zarr").exists()
 
 
+@pytest.mark.parametrize("control", [None, "memory:rebuilt"])
+def test_what_was_done_before_a_plane_was_rebuilt_counts_as_done(tmp_path, control):
+    A = nw.asarray(positive_definite(60, np.float64), chunks=4)
+    with nw.config.set({"store": str(tmp_path), "control": control, "linalg.depth": 1}):
+        run = nw.submit(nw.linalg.cholesky, A)
+        total = run.status().total
+        while run.status().done < 20:
+            pass
+        run.pause()
+        assert run.status().state == "running"
+        run.forget()
+        run.resume()
+        now = run.status()
+        assert (now.total, now.done >= 20) == (total, True)
+        assert now.done + now.ready + now.running + now.waiting == total
+        done = run.wait(progress=False)
+        assert (done.done, done.total) == (total, total)
+
+
 def test_resuming_a_run_with_workers_starts_no_second_worker():
     A = nw.asarray(positive_definite(60, np.float64), chunks=4)
     run = nw.submit(nw.linalg.cholesky, A)

@@ -108,6 +108,13 @@ def test_matrix_power_of_awkward_input():
         nw.linalg.matrix_power(np.ones((2, 3)), 2)
 
 
+def test_an_exponential_that_overflows_is_not_finite():
+    for dtype, largest in ((np.float64, 709.7), (np.float32, 88.7)):
+        a = np.diag([largest, 1.0, 0.0]).astype(dtype)
+        assert np.isfinite(np.asarray(nw.linalg.expm(nw.asarray(a, chunks=2)))).all()
+        assert not np.isfinite(np.asarray(nw.linalg.expm(nw.asarray(2 * a, chunks=2)))).all()
+
+
 def test_stacks():
     a = np.stack([positive_definite(5, np.float64, seed) / 5 for seed in range(3)])
     stack = nw.asarray(a, chunks=(1, 2, 2))

@@ -52,6 +52,7 @@ class RemoteBackend(Backend):
         own = {key: setting(key) for key in self.settings if setting(key) is not None}
         self.options["settings"] = {**(self.options.get("settings") or {}), **own}
         self._patience_s = number_setting("workers.patience", least=1.0)
+        self._late = f"a worker has not begun within {self._patience_s:.0f} s (workers.patience) and was given up"
         self._silent_s = max(SILENT_S, SILENT_LEASES * float(self.options.get("lease_s", 0.0)))
         self._called: dict[str, _Called] = {}
         self._others: frozenset[str] = frozenset()
@@ -159,6 +160,8 @@ class RemoteBackend(Backend):
             if end is not None:
                 del self._called[name]
                 left[name] = end
+        if late := sum(end == self._late for end in left.values()):
+            logger.warning("%s: %s, with %d others", self.url, self._late, late - 1)
         self._others = here - set(self._called)
         self._troubles += [text for name, text in left.items() if text and name not in self._told]
         self._told |= set(left)
@@ -168,5 +171,5 @@ class RemoteBackend(Backend):
         end = self.fate(called.handle)
         if end is None and not called.begun and time.monotonic() - called.since > self._patience_s:
             self.withdraw(called.handle)
-            return f"a worker has not begun within {self._patience_s:.0f} s (workers.patience) and was given up"
+            return self._late
         return end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import namedtuple
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class Run:
     # -- looking ----------------------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """How far the run is.
+        """How far the run is: of all its tasks, those that were done before it was resumed among them.
 
         Raises
         ------
@@ -304,6 +305,10 @@ class Run:
         return TileSpace(self._bindings(), self._store)
 
     def _seen(self, status: Status) -> Status:
+        # a plane that was rebuilt counts what was left then; what was there before is done
+        before = self._record.tasks - status.total
+        if before > 0:
+            status = replace(status, done=status.done + before, total=status.total + before)
         self._speed.look(time.monotonic(), status.done)
         return status
 

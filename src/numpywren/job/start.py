@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from numpywren.backends import open_backend
@@ -52,7 +53,8 @@ def start(request: Request, out: Out = None, *, detached: bool = True) -> Run:
         If the store or the control plane refuses, or cannot be reached; what had been created is deleted again.
     """
     workload, store = prepare(request, out)
-    record, bindings, dataflow = workload.record, workload.bindings, workload.dataflow
+    bindings, dataflow = workload.bindings, workload.dataflow
+    record = replace(workload.record, tasks=dataflow.count())
     # all that can be refused is refused before anything is made
     modules = modules_of(request)
     options = {**worker_options(modules), "events": events_policy(detached=detached)}
@@ -86,7 +88,7 @@ def start(request: Request, out: Out = None, *, detached: bool = True) -> Run:
                 wrote = True
         record.save(store)
         wrote = True
-        plane.restore(roots(dataflow), {}, dataflow.count())
+        plane.restore(roots(dataflow), {}, record.tasks)
         planned = True
         if detached:
             for array in request.inputs.values():

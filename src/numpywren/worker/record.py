@@ -62,6 +62,8 @@ class RunRecord:
     version: str = ""
     #: Name of the function that was called, for people.
     name: str = field(default="")
+    #: How many tasks it has in all, for people; 0 if that was not written down.
+    tasks: int = 0
 
     def to_json(self) -> str:
         """Encode as JSON."""
@@ -79,6 +81,7 @@ class RunRecord:
                 "control": self.control,
                 "check_finite": self.check_finite,
                 "result": self.result,
+                "tasks": self.tasks,
             }
         )
 
@@ -131,6 +134,7 @@ class RunRecord:
             created=_printable(data["created"]),
             version=_printable(data["version"]),
             name=_printable(data["name"]),
+            tasks=_natural(data.get("tasks", 0)),
         )
 
     def save(self, store: Store) -> None:
