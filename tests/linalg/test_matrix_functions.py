@@ -48,12 +48,39 @@ def test_sqrtm_of_an_indefinite_matrix(tile):
         nw.linalg.sqrtm(nw.asarray(a, chunks=tile))
 
 
-def test_only_the_lower_triangle_is_read():
-    a = positive_definite(9, np.float64)
-    want = [np.asarray(getattr(nw.linalg, name)(a / 9)) for name in ("sqrtm", "expm", "logdet")]
-    rubbish = np.tril(a / 9) + np.triu(random((9, 9), np.float64, 4), 1)
-    for name, whole in zip(("sqrtm", "expm", "logdet"), want, strict=True):
-        assert np.allclose(np.asarray(getattr(nw.linalg, name)(nw.asarray(rubbish, chunks=4))), whole)
+@pytest.mark.parametrize("name", ["sqrtm", "expm", "logdet"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tile", [4, 9])
+def test_what_is_not_hermitian_is_refused(name, dtype, tile):
+    function = getattr(nw.linalg, name)
+    a = (positive_definite(9, dtype) / 9).astype(dtype)
+    word = "Hermitian" if a.dtype.kind == "c" else "symmetric"
+    for at in [(8, 0), (0, 8), (2, 1), (7, 8)]:
+        bad = a.copy()
+        bad[at] += 1e-3 * np.abs(a).max()
+        with pytest.raises(np.linalg.LinAlgError, match=f"not {word}.*A.H"):
+            function(nw.asarray(bad, chunks=tile))
+    if a.dtype.kind == "c":
+        with pytest.raises(np.linalg.LinAlgError, match="not Hermitian"):
+            function(nw.asarray(a + 0.1j * np.eye(9, dtype=dtype), chunks=tile))
+    noisy = a + np.triu(np.full((9, 9), 20 * eps(dtype) * np.abs(a).max(), dtype), 1)
+    assert close(np.atleast_2d(function(nw.asarray(noisy, chunks=tile))), np.atleast_2d(function(a)), 1e3)
+
+
+def test_one_matrix_of_a_stack_that_is_not_symmetric():
+    stack = np.stack([np.eye(4), np.eye(4) + np.eye(4, k=1)])
+    with pytest.raises(np.linalg.LinAlgError, match="not symmetric: it differs from its transpose by 1,"):
+        nw.linalg.expm(nw.asarray(stack, chunks=(1, 2, 2)))
+
+
+def test_a_matrix_that_is_not_hermitian_is_refused_at_the_beginning():
+    program = nw.linalg.expm.request(nw.zeros((40, 40), chunks=8)).program
+    flow = program.bind(dict.fromkeys(program.sizes, 3) | {"levels": 1})
+    checks = [flow.priority(task) for task in flow.tasks() if "check_hermitian" in repr(program.kinds[task.kind].value)]
+    assert len(checks) == 1
+    assert checks[0] < min(
+        flow.priority(task) for task in flow.tasks() if "he2hb" in repr(program.kinds[task.kind].value)
+    )
 
 
 def test_expm_beyond_what_can_be_written():

@@ -1,6 +1,7 @@
 """Functions of Hermitian matrices that are positive semidefinite: the square root, and the exponential."""
 
 from numpywren.algorithms.heev import heev
+from numpywren.algorithms.hermitian import hermitian
 from numpywren.kernels.heevd import heevd
 from numpywren.kernels.mirror import mirror
 from numpywren.kernels.spectral import half_exponentials, half_roots, scale_columns
@@ -10,9 +11,11 @@ from numpywren.lambdapack import Input, Output, Size, program, temporary
 __all__ = ["heev_function", "heevd_function"]
 
 
-@program(W="k one", U="m k", X="m m")
-def spectral_function(W: Input, U: Input, X: Output, m: Size, k: Size, one: Size, root: Size) -> None:
+@program(W="k one", U="m k", E="*", X="m m")
+def spectral_function(W: Input, U: Input, E: Input, X: Output, m: Size, k: Size, one: Size, root: Size) -> None:
     """X = F Fᴴ with F = U diag(√f(W)), where f is the square root if `root` is 1, and else the exponential.
+
+    E[0] is waited for, and not used: it comes from `hermitian`.
 
     X is Hermitian to the last bit, and half of its tiles are products.
 
@@ -27,9 +30,9 @@ def spectral_function(W: Input, U: Input, X: Output, m: Size, k: Size, one: Size
     F = temporary("* *")
     for o in range(min(one, k, 1)):
         if root == 1:
-            R[0:k] = half_roots([W[s, o] for s in range(k)])
+            R[0:k] = half_roots([W[s, o] for s in range(k)], E[0])
         else:
-            R[0:k] = half_exponentials([W[s, o] for s in range(k)])
+            R[0:k] = half_exponentials([W[s, o] for s in range(k)], E[0])
     if one > 0 and k > 0:
         for i in range(m):
             for s in range(k):
@@ -46,12 +49,14 @@ def heevd_function(A: Input, X: Output, n: Size, count: Size, root: Size) -> Non
     W = temporary("*")
     U = temporary("*")
     R = temporary("*")
+    E = temporary("*")
+    hermitian(A, E)
     for i in range(min(n, 1)):
         W[i], U[i] = heevd(A[i, i], first=0, count=count)
         if root == 1:
-            R[i : i + 1] = half_roots([W[i]])
+            R[i : i + 1] = half_roots([W[i]], E[0])
         else:
-            R[i : i + 1] = half_exponentials([W[i]])
+            R[i : i + 1] = half_exponentials([W[i]], E[0])
         X[i, i] = mirror(syrk(scale_columns(U[i], R[i])))
 
 
@@ -79,6 +84,8 @@ def heev_function(
     """The square root (`root` 1) or the exponential (2) of a Hermitian matrix: `heev`, and F Fᴴ with its vectors."""
     W = temporary("* *")
     U = temporary("* *")
+    E = temporary("*")
+    hermitian(A, E)
     heev(A, W, U, ..., k=strips, one=1, first=0)
     if n > 0:
-        spectral_function(W, U, X, k=strips, one=1, root=root)
+        spectral_function(W, U, E, X, k=strips, one=1, root=root)

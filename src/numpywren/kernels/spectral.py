@@ -13,7 +13,7 @@ from numpywren.lambdapack.kernel import kernel
 __all__ = ["half_exponentials", "half_roots", "log_pivots", "scale_columns"]
 
 
-def _same(values: tuple[Shape, ...]) -> tuple[Shape, ...]:
+def _same(values: tuple[Shape, ...], checked: Shape = ()) -> tuple[Shape, ...]:
     return values
 
 
@@ -23,14 +23,14 @@ def _values(tiles: Sequence[NDArray]) -> list[NDArray]:
 
 
 @kernel(results="any", shape=_same)
-def half_exponentials(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
-    """exp(λ / 2) for eigenvalues in tiles; infinite where that is too large to write."""
+def half_exponentials(values: Sequence[NDArray], checked: NDArray | None = None) -> tuple[NDArray, ...]:
+    """exp(λ / 2) for eigenvalues in tiles; infinite where that is too large to write; `checked` as for `half_roots`."""
     with np.errstate(over="ignore"):
         return tuple(np.exp(tile / 2) for tile in _values(values))
 
 
 @kernel(results="any", shape=_same)
-def half_roots(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
+def half_roots(values: Sequence[NDArray], checked: NDArray | None = None) -> tuple[NDArray, ...]:
     """λ to the power of 1/4 for the eigenvalues of a positive semidefinite matrix, in tiles.
 
     Parameters
@@ -38,6 +38,8 @@ def half_roots(values: Sequence[NDArray]) -> tuple[NDArray, ...]:
     values : list of ndarray
         All eigenvalues. Negative ones no larger than n ε times the largest of all are what rounding makes of zeros, and
         are taken for such.
+    checked : ndarray, optional
+        Not used: it is there once the matrix has been found to be Hermitian.
 
     Raises
     ------

@@ -47,10 +47,10 @@ def sqrtm(x: Any, /, *, check_finite: bool = True) -> Request:
     Parameters
     ----------
     x : Array or array_like, shape (..., n, n)
-        float32, float64, complex64 or complex128; integers count as float64. Hermitian: only the lower triangle is
-        read. Unlike SciPy's, this function is not for other matrices.
+        float32, float64, complex64 or complex128; integers count as float64. Hermitian: unlike SciPy's, this
+        function is not for other matrices.
     check_finite : bool, default: True
-        Raise if the triangle holds infinities or NaNs.
+        Raise if the matrix holds infinities or NaNs.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def sqrtm(x: Any, /, *, check_finite: bool = True) -> Request:
     Raises
     ------
     numpy.linalg.LinAlgError
-        If an eigenvalue is more negative than -n ε times the largest in modulus. Smaller ones count as zeros.
+        If the matrix is not Hermitian, or an eigenvalue is more negative than -n ε times the largest in modulus;
+        smaller ones count as zeros.
     ValueError
         If the matrix is not square, or not finite.
     MemoryBoundError
@@ -70,6 +71,9 @@ def sqrtm(x: Any, /, *, check_finite: bool = True) -> Request:
     -----
     X = F Fᴴ with F = U diag(λ to the power of 1/4): n³ flops after those of `eigh`, in the same run. The programs are
     in `numpywren.algorithms.heev_function`.
+
+    The matrix is Hermitian where no part of an element of A - Aᴴ, real or imaginary, is larger in modulus than 100 ε
+    times the largest of A. That is looked at first, in the same run: each tile is read once more.
 
     References
     ----------
@@ -92,21 +96,21 @@ def expm(x: Any, /, *, check_finite: bool = True) -> Request:
     Parameters
     ----------
     x : Array or array_like, shape (..., n, n)
-        float32, float64, complex64 or complex128; integers count as float64. Hermitian: only the lower triangle is
-        read. Unlike SciPy's, this function is not for other matrices.
+        float32, float64, complex64 or complex128; integers count as float64. Hermitian: unlike SciPy's, this
+        function is not for other matrices.
     check_finite : bool, default: True
-        Raise if the triangle holds infinities or NaNs.
+        Raise if the matrix holds infinities or NaNs.
 
     Returns
     -------
     Array, shape (..., n, n)
         Hermitian to the last bit, positive semidefinite, of the type of `x`. Where exp(λ) is too large for that type,
-        not finite: see the notes.
+        not finite.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the iteration for the eigenvalues does not converge.
+        If the matrix is not Hermitian, or the iteration for the eigenvalues does not converge.
     ValueError
         If the matrix is not square, or not finite.
     MemoryBoundError
@@ -117,10 +121,7 @@ def expm(x: Any, /, *, check_finite: bool = True) -> Request:
     X = F Fᴴ with F = U diag(exp(λ / 2)): n³ flops after those of `eigh`, in the same run. The programs are
     in `numpywren.algorithms.heev_function`.
 
-    An eigenvalue above 709.78 (88.72 in single precision) overflows: the result has infinities and NaNs then. Nothing
-    warns of it, as NumPy does for `numpy.exp`, since it is computed elsewhere and perhaps later: where it may happen,
-    compare `eigvalsh` with these bounds, or look at the result with `numpy.isfinite`. With c subtracted from the
-    diagonal first, the result is exp(x) divided by exp(c).
+    Whether the matrix is Hermitian is found out first, as by `sqrtm`.
 
     References
     ----------
@@ -143,10 +144,10 @@ def logdet(x: Any, /, *, check_finite: bool = True) -> Request:
     Parameters
     ----------
     x : Array or array_like, shape (..., n, n)
-        float32, float64, complex64 or complex128; integers count as float64. Only the lower triangle is read. For
-        other matrices take `slogdet`.
+        float32, float64, complex64 or complex128; integers count as float64. For matrices that are not Hermitian
+        take `slogdet`.
     check_finite : bool, default: True
-        Raise if the triangle holds infinities or NaNs.
+        Raise if the matrix holds infinities or NaNs.
 
     Returns
     -------
@@ -156,7 +157,8 @@ def logdet(x: Any, /, *, check_finite: bool = True) -> Request:
     Raises
     ------
     numpy.linalg.LinAlgError
-        If the matrix is not positive definite; ``minor`` is the order of the first leading minor that is not positive.
+        If the matrix is not Hermitian, or not positive definite; ``minor`` is then the order of the first leading minor
+        that is not positive.
     ValueError
         If it is not square, or not finite.
     MemoryBoundError
@@ -166,6 +168,8 @@ def logdet(x: Any, /, *, check_finite: bool = True) -> Request:
     -----
     n³/3 flops (4 times that for complex numbers), half of what `slogdet` takes. The factor is freed as it is made. The
     program is `numpywren.algorithms.logdet`.
+
+    Whether the matrix is Hermitian is found out first, as by `sqrtm`.
 
     Examples
     --------
