@@ -250,6 +250,14 @@ def test_the_plot_shows_both_profiles(tmp_path):
     assert (tmp_path / "plan.png").stat().st_size > 5000
 
 
+@pytest.mark.parametrize("workers", ["a", 1.5, True])
+def test_workers_of_a_plan_are_a_whole_number(workers):
+    with pytest.raises(TypeError, match=f"workers is {workers!r}; give a whole number"):
+        nw.plan(linalg.cholesky, zeros(80, 80, chunks=20), workers=workers)
+    with pytest.raises(ValueError, match="workers is 0; a run needs one at least"):
+        nw.plan(linalg.cholesky, zeros(80, 80, chunks=20), workers=0)
+
+
 def test_the_command_plans_a_matrix_that_does_not_exist(capsys, tmp_path):
     assert main(["plan", "cholesky", "5000x5000", "--chunks", "1000", "--plot", str(tmp_path / "p.png")]) == 0
     assert "longest chain" in capsys.readouterr().out

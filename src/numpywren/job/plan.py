@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from numpywren.config import setting
 from numpywren.job.choose import MOST_WORKERS, as_configured, choose, simulated
@@ -46,8 +48,8 @@ def plan(
     ValueError, TypeError
         If the inputs do not fit the program, or there is no such machine.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers!r}; a run needs one at least")
+    if workers is not None:
+        workers = _count(workers)
     here = machine == THIS_MACHINE
     kind = find_machine(machine)
     if deadline is not None or budget is not None:
@@ -63,6 +65,18 @@ def plan(
         workload, _ = prepare(build(None))
     made = make_plan(workload, kind)
     return made if workers is None else simulated(workload, made, workers)
+
+
+def _count(workers: Any) -> int:
+    try:
+        count = None if isinstance(workers, bool) else operator.index(workers)
+    except TypeError:
+        count = None
+    if count is None:
+        raise TypeError(f"workers is {workers!r}; give a whole number, the most that the run may have")
+    if count < 1:
+        raise ValueError(f"workers is {workers!r}; a run needs one at least")
+    return count
 
 
 def find_machine(machine: str | Machine) -> Machine:
