@@ -124,6 +124,19 @@ def test_run_overwrites_nothing_and_says_what_to_do(matrix, capsys):
     np.testing.assert_allclose(np.asarray(nw.open("L.zarr")), np.linalg.cholesky(matrix), atol=1e-9)
 
 
+def test_each_result_has_a_place_to_itself(matrix, capsys):
+    for place in ("A.zarr/L", "A.zarr", "."):
+        assert main(["run", "cholesky", "A.zarr", "--out", place]) == 1
+        assert re.search(r"the result \S+ cannot go to .*where the input A is", capsys.readouterr().err)
+    for other in ("Qs.zarr", "./Qs.zarr", "Qs.zarr/R"):
+        assert main(["run", "qr", "A.zarr", "--out", "Q=Qs.zarr", "--out", f"R={other}"]) == 1
+        err = capsys.readouterr().err
+        assert "the result R cannot go to" in err
+        assert "where the result Q is" in err
+    assert not Path("Qs.zarr").exists()
+    assert not Path("A.zarr/L").exists()
+
+
 def test_run_makes_no_numpy_files(matrix, capsys):
     assert main(["run", "cholesky", "A.zarr", "--out", "L2.npy"]) == 1
     assert "L2.npy names a NumPy file; arrays are stored as Zarr folders: write L2.zarr" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import numpy as np
 from numpywren.config import setting
 from numpywren.job.request import Request, Returned, partitions_of, plain_number, run_dtype, sizes_of
 from numpywren.job.stack import unstacked
-from numpywren.matrix import Array, Binding, Partition, Store, open_store, scratch_url
+from numpywren.matrix import Array, Binding, Partition, Store, open_store, same_place, scratch_url
 from numpywren.planner import Workload
 from numpywren.planner.workload import refuse_dust
 from numpywren.version import __version__
@@ -136,10 +136,25 @@ def _places(request: Request, out: Out, store: Store) -> dict[str, str]:
     named = {stored[name]: str(url) for name, url in (out or {}).items()}
     return {name: named.get(name, f"{store.url}/out/{name}") for name in outputs}
 
+    _refuse_shared(request, out or {})
 
 def modules_of(request: Request) -> tuple[str, ...]:
     """Modules that workers need for this run; this client named their kernels itself, so it trusts them."""
     kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels.values()}
+def _refuse_shared(request: Request, out: Mapping[str, str | Path]) -> None:
+    """See that each result has a place to itself: none is, holds or lies in that of another or of an input."""
+    taken = [(f"the input {name}", array.url) for name, array in request.inputs.items() if array.url is not None]
+    for name, url in out.items():
+        place = open_store(url)
+        for owner, other in taken:
+            if same_place(place, open_store(other)):
+                raise ValueError(
+                    f"the result {name} cannot go to {place.url}, where {owner} is, at {other}; give each a folder of "
+                    "its own, none inside another"
+                )
+        taken.append((f"the result {name}", place.url))
+
+
     functions = {module for array in request.inputs.values() for module in array.modules}
     # numpywren's own may be loaded anyway, but for what its contract suites bring
     own = {module for module in kernels | functions if not re.match(r"numpywren\.(?!testing\.)", module)}

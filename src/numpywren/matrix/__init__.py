@@ -28,6 +28,7 @@ from numpywren.matrix.store import Store as Store
 from numpywren.matrix.store_errors import is_transient as is_transient
 from numpywren.matrix.views import broadcast_to as broadcast_to
 from numpywren.matrix.views import grouped as grouped
+from numpywren.matrix.store import same_place as same_place
 from numpywren.matrix.views import normal_axes as normal_axes
 from numpywren.matrix.views import permute_dims as permute_dims
 from numpywren.matrix.views import reshape as reshape
