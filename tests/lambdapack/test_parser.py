@@ -33,6 +33,22 @@ MISTAKES = {
     "scalar index": ("X[alpha, 0] = A[0, 0]", "alpha", "'alpha' is a scalar", "Size"),
     "matrix as index": ("X[A, 0] = A[0, 0]", "A, 0]", "'A' is a matrix", ""),
     "huge index": ("X[9007199254740993, 0] = A[0, 0]", "9007", "at most 9007199254740991", ""),
+    "huge power": ("for i in range(10**30):\n    X[0, 0] = A[0, 0]", "10**30", "at most 9007199254740991", ""),
+    "huger power": ("for i in range(n + 10**99):\n    X[0, 0] = A[0, 0]", "10**99", "at most 9007199254740991", ""),
+    "huge product": ("X[2**30 * -(2**30), 0] = A[0, 0]", "2**30 *", "at most 9007199254740991", ""),
+    "long loop": (
+        "for i in range(n):\n    for j in range(10**15):\n        for k in range(n):\n            X[i, j] = A[i, j]",
+        "j in",
+        "'j' is too long: a program is tried with small sizes, and already with n=1, d=1 there are more than", "Size",
+    ),
+    "long loop of nothing": (
+        "for i in range(10**15):\n    if i < 0:\n        X[i, 0] = A[i, 0]", "i in", "'i' is too long", "Size",
+    ),
+    "long sum": ("if n > 0:\n    X[0, 0] = sum(A[0, 0] for k in range(10**15))", "k in", "'k' is too long", "Size"),
+    "long list": (
+        "if n > 0:\n    X[0, 0] = gather([A[k, 0] for k in range(10**15) if k < 0])", "k in", "'k' is too long", "Size",
+    ),
+    "long row": ("if n > 0:\n    X[0, 0 : 10**15] = scatter(A[0, 0])", "X[0", "this slice is too long", "Size"),
     "elementwise product": ("X[0, 0] = A[0, 0] * A[0, 0]", "A[0, 0] * A", "multiplies a tile by a scalar", "`@`"),
     "quotient": ("X[0, 0] = A[0, 0] / 2", "A[0, 0] / 2", "tiles are not divided", "reciprocal"),
     "number as tile": ("X[0, 0] = A[0, 0] + 1", "1", "a number is no tile", ""),

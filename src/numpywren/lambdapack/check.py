@@ -6,11 +6,13 @@ A mistake in indices nearly always shows with two or three tiles, so this finds 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from typing import Final, NoReturn
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NoReturn
 
+from numpywren.lambdapack import visits
 from numpywren.lambdapack.evaluate import bindings, holds, span_of, tile_at
-from numpywren.lambdapack.ir import Access, Guard, Kind, Name, Option, Whole
+from numpywren.lambdapack.ir import Access, Guard, Kind, Loop, Name, Option, Whole
 from numpywren.lambdapack.program import Dataflow, Program, shown
 from numpywren.lambdapack.reference import accesses
 from numpywren.lambdapack.source import Span, error
@@ -23,6 +25,12 @@ LARGEST: Final = {0: 0, 1: 5, 2: 4, 3: 3, 4: 3}
 
 MOST_TASKS: Final = 20_000
 """Tasks looked at, all combinations together: they are tried from small to large until then."""
+
+MOST_PASSES: Final = 200_000
+"""Passes through loops, those of sums and lists of tiles included, that one combination may take."""
+
+FEW_PASSES: Final = 1000
+"""Passes that loops over sizes stay below while these are small."""
 
 
 def check(program: Program) -> None:
@@ -39,11 +47,15 @@ def check(program: Program) -> None:
     ------
     ProgramError
         If a task reads a tile that nothing writes, two tasks write one tile, tasks wait for one another in a circle,
-        an index lies outside a matrix, or index arithmetic has no answer; it says for which sizes.
+        an index lies outside a matrix, index arithmetic has no answer, or a loop is long whatever the sizes are; it
+        says for which sizes.
     """
-    budget = MOST_TASKS
+    budget, passes = MOST_TASKS, Passes(program)
     for sizes in small_sizes(program):
-        budget -= Trial(program, sizes).run()
+        try:
+            budget -= Trial(program, sizes, passes).run()
+        except TooLongError:
+            passes.fail()
         if budget < 0:
             break
 
@@ -70,6 +82,85 @@ def index_names(node: object) -> Iterator[str]:
             yield from index_names(getattr(node, slot))
 
 
+class TooLongError(Exception):
+    """A loop goes round too often: no ValueError, as arithmetic without an answer is."""
+
+
+class Passes:
+    """Counts passes through the loops of a program, and stops them.
+
+    Parameters
+    ----------
+    program : Program
+        The program.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.sizes: Mapping[str, int] = {}
+        self.counted: Counter[int] = Counter()
+        self.loops: dict[int, Loop] = {}
+        self.left = MOST_PASSES
+        self.makers: dict[tuple[str, int], Callable[..., Any]] = {}
+
+    def begin(self, sizes: Mapping[str, int]) -> None:
+        """Start to count for a combination of sizes."""
+        self.sizes, self.left = sizes, MOST_PASSES
+        self.counted.clear()
+
+    def tick(self, loop: Loop) -> None:
+        """Count one pass.
+
+        Raises
+        ------
+        TooLongError
+            If it is one too many.
+        """
+        self.loops.setdefault(id(loop), loop)
+        self.counted[id(loop)] += 1
+        self.left -= 1
+        if self.left < 0:
+            raise TooLongError
+
+    def fail(self) -> NoReturn:
+        """Report the loop that is too long: the outermost of those that are long, which comes first."""
+        long = next(loop for key, loop in self.loops.items() if self.counted[key] > FEW_PASSES)
+        where = f" with {shown(self.sizes)}" if self.sizes else ""
+        what = "this slice" if long.variable.startswith("_") else f"the loop over {long.variable!r}"
+        raise error(
+            f"{what} is too long: a program is tried with small sizes, and already{where} "
+            f"there are more than {MOST_PASSES} passes through loops",
+            long.span,
+            "make the number a parameter, annotated as Size",
+        )
+
+    def maker(self, what: str, number: int) -> Callable[..., Any]:
+        """A compiled function of `visits` that counts."""
+        key, program = (what, number), self.program
+        if key not in self.makers:
+            if what == "tasks":
+                self.makers[key] = visits.tasks(program.sizes, program.body, self.tick)
+            else:
+                build = visits.tiles_read if what == "reads" else visits.tiles_written
+                self.makers[key] = build(program.sizes, program.kinds[number], self.tick)
+        return self.makers[key]
+
+
+class CountedDataflow(Dataflow):
+    """A dataflow whose loops are counted."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int], passes: Passes) -> None:
+        super().__init__(program, sizes)
+        self._passes = passes
+
+    def _visit(self, what: str, number: int) -> Callable[..., Any]:
+        key = (what, number)
+        if key not in self._bound:
+            self._bound[key] = self._passes.maker(what, number)(*self._values)
+        found: Callable[..., Any] = self._bound[key]
+        return found
+
+
 class Trial:
     """A program with one combination of sizes.
 
@@ -79,11 +170,14 @@ class Trial:
         The program.
     sizes : mapping of str to int
         The sizes.
+    passes : Passes
+        Bounds the loops.
     """
 
-    def __init__(self, program: Program, sizes: Mapping[str, int]) -> None:
+    def __init__(self, program: Program, sizes: Mapping[str, int], passes: Passes) -> None:
+        passes.begin(sizes)
         self.program = program
-        self.flow = Dataflow(program, sizes)
+        self.flow = CountedDataflow(program, sizes, passes)
         self.matrices = {matrix.name: matrix for matrix in program.matrices}
         self.limits: dict[str, tuple[int, ...]] = {}
 
@@ -238,7 +332,7 @@ class Trial:
         for kind in self.program.kinds:
             try:
                 for at, clause in enumerate(kind.path):
-                    for environment in bindings(kind.path[:at], dict(self.flow.sizes)):
+                    for environment in itertools.islice(bindings(kind.path[:at], self.flow.sizes), MOST_PASSES):
                         span = clause.span or span
                         if isinstance(clause, Guard):
                             holds(clause.condition, environment)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final, Literal
 
+from numpywren.lambdapack.evaluate import evaluate
 from numpywren.lambdapack.ir import (
     Binary,
     Clause,
@@ -79,7 +80,10 @@ def index(scope: Scope, node: ast.expr) -> Index:
                 raise scope.fail(node, "`/` does not give an integer", "write `//`")
             if type(op) not in ARITHMETIC:
                 raise scope.fail(node, "an index is made with + - * // % ** min max log2")
-            return Binary(ARITHMETIC[type(op)], index(scope, left), index(scope, right))
+            made = Binary(ARITHMETIC[type(op)], index(scope, left), index(scope, right))
+            if too_large(made):
+                raise scope.fail(node, f"an integer of a program is at most {LARGEST}")
+            return made
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = index(scope, operand)
             return Int(-inner.value) if isinstance(inner, Int) else Negative(inner)
@@ -104,6 +108,16 @@ def index(scope: Scope, node: ast.expr) -> Index:
         case ast.IfExp():
             raise scope.fail(node, "an index cannot be conditional", "write an `if` statement")
     raise scope.fail(node, "an index is made of integers, sizes and loop variables with + - * // % ** min max log2")
+
+
+def too_large(made: Index) -> bool:
+    """Whether arithmetic on numbers alone gives one that may not be written."""
+    try:
+        return abs(evaluate(made, {})) > LARGEST
+    except KeyError:  # it depends on sizes or variables
+        return False
+    except ValueError as failure:  # without an answer, which the check says; or a power of too many bits
+        return "bits" in str(failure)
 
 
 def condition(scope: Scope, node: ast.expr) -> Condition:

@@ -7,6 +7,7 @@ without an answer raises ValueError.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,13 +50,17 @@ class Writer:
     ----------
     sizes : sequence of str
         Sizes of the program.
+    tick : callable, optional
+        Called with the loop at each pass through one.
     """
 
-    def __init__(self, sizes: Sequence[str]) -> None:
+    def __init__(self, sizes: Sequence[str], tick: Callable[[Loop], None] | None = None) -> None:
         self.outer = tuple(f"s{at}" for at in range(len(sizes)))
         self.arithmetic = Arithmetic(dict(zip(sizes, self.outer, strict=True)), total=False)
         self.matrices: dict[str, str] = {}
         self.variables = 0
+        self.tick = tick
+        self.ticks: dict[str, Callable[[], None]] = {}
 
     def variable(self, name: str) -> str:
         """Name for a loop variable; the same variable of another loop gets another."""
@@ -77,7 +82,12 @@ class Writer:
                 if not loop.descending and not is_positive(loop.step):
                     step = invoke("positive", step)
         start, stop = index(loop.start), index(loop.stop)
-        return codegen.loop(self.variable(loop.variable), start, stop, step, body())
+        variable, counting = self.variable(loop.variable), []
+        if self.tick is not None:
+            name = f"t{len(self.ticks)}"
+            self.ticks[name] = functools.partial(self.tick, loop)
+            counting = [statement(invoke(name))]
+        return codegen.loop(variable, start, stop, step, [*counting, *body()])
 
     def within(self, clauses: tuple[Clause, ...], body: Callable[[], list[ast.stmt]]) -> list[ast.stmt]:
         """Make the loops and conditions of `clauses` around what `body` makes."""
@@ -121,7 +131,7 @@ class Writer:
 
     def make(self, arguments: Sequence[str], body: list[ast.stmt]) -> Maker:
         """Compile the function."""
-        names = {made: matrix for matrix, made in self.matrices.items()}
+        names = {**self.ticks, **{made: matrix for matrix, made in self.matrices.items()}}
         return codegen.make(self.outer, function("f", arguments, body), names)
 
 
@@ -130,24 +140,24 @@ def empty() -> ast.stmt:
     return ast.Pass(lineno=1, col_offset=0)
 
 
-def tiles_read(sizes: Sequence[str], kind: Kind) -> Maker:
+def tiles_read(sizes: Sequence[str], kind: Kind, tick: Callable[[Loop], None] | None = None) -> Maker:
     """Compile ``f(*values, found)``, which enters the tiles that a task reads into the dict `found`."""
-    writer = Writer(sizes)
+    writer = Writer(sizes, tick)
     arguments = [writer.variable(loop.variable) for loop in kind.loops]
     return writer.make([*arguments, "found"], writer.reads(kind.value) or [empty()])
 
 
-def tiles_written(sizes: Sequence[str], kind: Kind) -> Maker:
+def tiles_written(sizes: Sequence[str], kind: Kind, tick: Callable[[Loop], None] | None = None) -> Maker:
     """Compile ``f(*values, found)``, which passes the tiles that a task writes to `found`."""
-    writer = Writer(sizes)
+    writer = Writer(sizes, tick)
     arguments = [writer.variable(loop.variable) for loop in kind.loops]
     body = [made for target in kind.targets for made in writer.write(target)]
     return writer.make([*arguments, "found"], body)
 
 
-def tasks(sizes: Sequence[str], body: tuple[Statement, ...]) -> Maker:
+def tasks(sizes: Sequence[str], body: tuple[Statement, ...], tick: Callable[[Loop], None] | None = None) -> Maker:
     """Compile the generator ``f()`` of all tasks in program order."""
-    writer = Writer(sizes)
+    writer = Writer(sizes, tick)
     numbers = 0
 
     def block(statements: tuple[Statement, ...], around: tuple[str, ...]) -> list[ast.stmt]:
