@@ -12,7 +12,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``workers.successors``  a worker that leaves starts others, so that the client may go away: ``true`` or ``false``
 ``workers.budget``      worker-seconds that a run may cost in all; default: no limit
 ``workers.patience``    seconds in which a worker elsewhere must have begun before another is started instead
-``worker.slots``        tasks computed at once in a worker; default: the cores, shared by the workers
+``worker.slots``        tasks computed at once in a worker, at most 1024; default: the cores, shared by the workers
 ``worker.memory``       bound on a worker's tiles, as in ``"2GiB"``; default: half the memory, shared
 ``worker.lease``        seconds after which a silent worker's tasks are handed to another
 ``worker.idle``         seconds without work after which a worker leaves

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -283,3 +284,44 @@ def test_workers_alone_finish_an_output(tmp_path):
 def test_dust_is_refused_and_not_begun():
     with pytest.raises(ValueError, match=r"100,000,000 tiles of 10 x 10.*larger tiles"):
         nw.linalg.norm(nw.zeros((100_000, 100_000), chunks=10))
+
+
+def test_more_slots_than_any_machine_has_cores_are_refused():
+    with (
+        nw.config.set({"worker.slots": 1_000_000}),
+        pytest.raises(ValueError, match=r"worker\.slots is 1000000, and may be 1024 at most"),
+    ):
+        nw.linalg.cholesky(np.eye(4))
+
+
+@pytest.mark.parametrize("allowed", [0, 3])
+def test_a_machine_that_gives_no_more_threads_is_told_of_and_nothing_stays_behind(monkeypatch, allowed):
+    start, given = threading.Thread.start, []
+
+    def grudging(thread):
+        if thread.name.startswith("numpywren-slot"):
+            if sum(other.is_alive() for other in given) == allowed:
+                raise RuntimeError("can't start new thread")
+            given.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", grudging)
+    with (
+        nw.config.set({"worker.slots": 8}),
+        pytest.raises(errors.RunFailedError, match=f"no more than {allowed} threads.*worker.slots is 8: lower it"),
+    ):
+        nw.linalg.cholesky(np.eye(4))
+    monkeypatch.undo()
+    assert not any(thread.is_alive() for thread in given)
+    assert np.array_equal(np.asarray(nw.linalg.cholesky(np.eye(4))), np.eye(4))
+
+
+def test_a_worker_that_could_not_begin_is_not_waited_for(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        nw.linalg.cholesky(np.eye(4))
+    monkeypatch.undo()
+    assert np.array_equal(np.asarray(nw.linalg.cholesky(np.eye(4))), np.eye(4))

@@ -36,8 +36,8 @@ class LocalBackend(Backend):
         for _ in range(count):
             worker = self._begin(self.url, self.options)
             thread = threading.Thread(target=self._run, args=(worker,), name="numpywren-worker", daemon=True)
-            self._threads[thread] = worker
             thread.start()
+            self._threads[thread] = worker
 
     def _run(self, worker: Any) -> None:
         try:

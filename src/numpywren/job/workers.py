@@ -24,6 +24,12 @@ __all__ = ["cores", "events_policy", "limits", "slots_in_all", "successors", "wo
 #: Workers of the process backend when nothing is configured.
 PROCESSES = 2
 
+#: Tasks that a worker computes at once, at most: more threads than any machine has cores.
+MOST_SLOTS = 1024
+
+#: Shortest life of a worker, in seconds: less passes before it has done anything.
+SHORTEST_LIFE_S = 1.0
+
 #: Where Linux says how much memory a container may have.
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -70,6 +76,11 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
     if setting("worker.slots") is not None:
         slots = count_setting("worker.slots")
     memory = physical_bytes() // 2 // workers
+        if slots > MOST_SLOTS:
+            raise ValueError(
+                f"worker.slots is {slots}, and may be {MOST_SLOTS} at most: each is a thread that computes a task, and "
+                f"one for each core is enough ({cores()} here)"
+            )
     if setting("worker.memory") is not None:
         memory = memory_setting("worker.memory")
     return {

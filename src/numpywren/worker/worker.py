@@ -14,10 +14,10 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from numpywren.control import MAX_ATTEMPTS, ControlPlane
-from numpywren.errors import ControlPlaneLostError, StoreError
+from numpywren.errors import ControlPlaneLostError, RunFailedError, StoreError
 from numpywren.events import Listener, TaskFailed, WorkerExit, WorkerStart
 from numpywren.kernels.threads import single_threaded_blas
 from numpywren.lambdapack import Dataflow
@@ -123,15 +123,15 @@ class Worker:
             time_is_up = threading.Timer(seconds, self._settle)
             time_is_up.daemon = True
             threads.append(time_is_up)
+        begun: list[threading.Thread] = []
         with single_threaded_blas():
-            for thread in threads:
-                thread.start()
             try:
+                self._begin(threads, begun)
                 self._dispatch()
             except Exception as error:  # noqa: BLE001 - raised again when the threads have ended
                 self._ending.lose(error)
             finally:
-                self._wind_up(slots)
+                self._wind_up([thread for thread in slots if thread in begun])
                 if time_is_up is not None:
                     time_is_up.cancel()
         self.left = True
@@ -144,6 +144,18 @@ class Worker:
     def stop(self) -> None:
         """Leave as soon as may be: tasks not begun are handed back, results not begun to be written are dropped."""
         self._ending.end("told")
+
+    def _begin(self, threads: Iterable[threading.Thread], begun: list[threading.Thread]) -> None:
+        """Start threads, and note which of them did start."""
+        for thread in threads:
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise RunFailedError(
+                    f"this machine gives a worker no more than {len(begun)} threads ({error}), and worker.slots is "
+                    f"{self._settings.slots}: lower it"
+                ) from error
+            begun.append(thread)
 
     def _wind_up(self, slots: list[threading.Thread]) -> None:
         """Hand back what was not begun, wait for what was, and leave nothing running."""
