@@ -16,7 +16,7 @@ Keys (a dot in a key is a double underscore in a variable: ``NUMPYWREN_WORKER__M
 ``worker.memory``       bound on a worker's tiles, as in ``"2GiB"``; default: half the memory, shared
 ``worker.lease``        seconds after which a silent worker's tasks are handed to another
 ``worker.idle``         seconds without work after which a worker leaves
-``worker.deadline``     seconds that a worker may live; default: no limit
+``worker.deadline``     seconds that a worker may live, at least 1; default: no limit
 ``array.chunks``        tile length, or ``auto``
 ``s3.endpoint``         URL of a store that speaks like S3; default: AWS, or as AWS_ENDPOINT_URL says
 ``s3.region``           region of the buckets; default: as AWS_REGION or the profile says

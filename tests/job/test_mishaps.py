@@ -286,6 +286,25 @@ def test_dust_is_refused_and_not_begun():
         nw.linalg.norm(nw.zeros((100_000, 100_000), chunks=10))
 
 
+@pytest.mark.parametrize("backend", ["local", "processes"])
+@pytest.mark.parametrize("seconds", [0, 0.001])
+def test_a_life_in_which_nothing_can_be_done_is_refused(backend, seconds):
+    with (
+        nw.config.set({"worker.deadline": seconds, "backend": backend}),
+        pytest.raises(ValueError, match=f"worker.deadline must be a number of at least 1, not {seconds}"),
+    ):
+        nw.linalg.cholesky(np.eye(4))
+
+
+def test_workers_that_begin_and_leave_again_and_again_end_the_wait(monkeypatch):
+    monkeypatch.setattr("numpywren.job.workers.SHORTEST_LIFE_S", 0.0)
+    with (
+        nw.config.set({"worker.deadline": 1e-6}),
+        pytest.raises(errors.RunFailedError, match=r"begin and leave.*worker\.deadline.*numpywren resume"),
+    ):
+        nw.linalg.cholesky(np.eye(4))
+
+
 def test_more_slots_than_any_machine_has_cores_are_refused():
     with (
         nw.config.set({"worker.slots": 1_000_000}),

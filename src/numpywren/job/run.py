@@ -45,6 +45,11 @@ __all__ = ["Run", "attach"]
 
 #: Workers that may leave in trouble, one after another with nothing done, before the run is given up.
 LOST_WORKERS = 5
+#: What is said of workers that leave of their own accord, with work to do.
+DOING_NOTHING = (
+    "begin and leave, one after another, without doing anything, though there are tasks: give them more time "
+    "(worker.deadline), and see what they log"
+)
 #: What a run says that is stopped for a moment, until it carries on.
 BEING_RESUMED = "being resumed"
 #: Seconds for which nobody may be at work on a run that this client only watches.
@@ -349,6 +354,8 @@ class Run:
             self._scaler.start(missing)
         self._backend.wait(pause_s)
 
+            if self._scaler.vain:
+                raise RunFailedError(resumable(f"workers of {self!r} {DOING_NOTHING}", self.url))
     def _quiet(self, status: Status | None) -> None:
         """Have nobody at work while tiles are listed: what is freed meanwhile would be counted on."""
         self._stop_workers()

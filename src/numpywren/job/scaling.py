@@ -26,6 +26,8 @@ HALF_S = 5.0
 NEWEST = 0.3
 #: A worker that nobody has seen at work after so many times the usual start counts as one of those there.
 PATIENCE = 3.0
+#: Workers, or times the largest fleet, that may leave without doing anything before more are no remedy.
+VAIN, VAIN_FLEETS = 20, 3
 
 
 class Scaler:
@@ -70,6 +72,7 @@ class Scaler:
         self._looked: float | None = None
         self._before: tuple[int, int] = (0, 0)  # running and done when last looked
         self._busy_s = self._ended = 0.0  # of late: task-seconds, and tasks that ended
+        self._vain = 0  # workers that left since a task was done, with tasks ready and nobody at any
         self.alive = 0
         self.spent_s = 0.0
 
@@ -115,14 +118,23 @@ class Scaler:
         """Whether the budget is spent."""
         return self.limits.budget_s is not None and self.spent_s >= self.limits.budget_s
 
+    @property
+    def vain(self) -> bool:
+        """Whether workers begin and leave, one after another, and never do what there is to do."""
+        return self._vain >= max(VAIN, VAIN_FLEETS * self.limits.ceiling)
+
     def _observe(self, status: Status, now: float) -> None:
         """Learn from a look at the run, and from the time since the last one."""
         passed = 0.0 if self._looked is None else now - self._looked
         self._looked = now
         self.spent_s += self.alive * passed
+        mine = self._backend.alive()
+        if status.done != self._before[1]:
+            self._vain = 0
+        elif status.ready and not status.running:
+            self._vain += max(len(self._births) - mine, 0)
         self._measure_tasks(status, passed)
         self._measure_starts(status, now)
-        mine = self._backend.alive()
         while len(self._births) > mine:
             (self._heirs if self._succeeded(now - self._births.popleft()) else self._left).append(now)
         while self._left and self._left[0] < now - self._lease_s:

@@ -84,11 +84,14 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
     if setting("worker.memory") is not None:
         memory = memory_setting("worker.memory")
     return {
+    deadline = None
+    if setting("worker.deadline") is not None:
+        deadline = number_setting("worker.deadline", least=SHORTEST_LIFE_S)
         "slots": slots,
         "memory": memory,
         "lease_s": number_setting("worker.lease", least=0.1),
         "idle_s": number_setting("worker.idle", least=0.0),
-        "deadline_s": None if setting("worker.deadline") is None else number_setting("worker.deadline", least=0.0),
+        "deadline_s": deadline,
         "modules": sorted({*names_setting("kernels.modules"), *modules}),
         "factor": number_setting("workers.factor", least=1e-3),
         # which stores URLs name and who we are, for workers where the variables that say so are not set
