@@ -167,3 +167,50 @@ def test_a_failure_says_how_to_resume_once(message):
     said = str(exception_of(Failure("failed", "StoreError", message), "file:///a/runs/b"))
     assert said.count("resume") == 1
     assert "`numpywren resume file:///a/runs/b`" in said
+
+
+@pytest.mark.parametrize("url", ["s3://", "gs://", "az:///runs"])
+def test_a_url_without_a_bucket_says_so(begin, url):
+    with nw.config.set({"store": url}), pytest.raises(ValueError, match=f"names no bucket.*{url[:5]}bucket/prefix"):
+        begin()
+
+
+def test_a_folder_that_cannot_be_made_is_said_to_be_none(begin):
+    place = "/proc/no-folder-is-made-here"
+    with nw.config.set({"store": place}), pytest.raises(errors.StoreError, match="no folder can be made") as raised:
+        begin()
+    assert not isinstance(raised.value, errors.TileMissingError)
+    with pytest.raises(errors.StoreError, match="no folder can be made") as raised:
+        nw.eye(3).save(f"{place}/A.zarr")
+    assert not isinstance(raised.value, errors.TileMissingError)
+
+
+@pytest.mark.parametrize("slashes", ["", "//"])
+def test_a_control_plane_that_looks_like_a_file_makes_no_folder(begin, tmp_path, slashes):
+    place = tmp_path / "a.db"
+    settings = {"control": f"sqlite:{slashes}{place}"}
+    with (
+        nw.config.set(settings),
+        pytest.raises(ValueError, match=f"looks like a file.*write sqlite:{slashes}{tmp_path}$"),
+    ):
+        begin()
+    assert not place.exists()
+    place.mkdir()
+    with nw.config.set(settings):
+        begin().wait(progress=False)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, "soon"])
+def test_patience_that_is_none_is_refused(begin, seconds):
+    with nw.config.set({"workers.patience": seconds}), pytest.raises(ValueError, match=r"workers\.patience must be"):
+        begin()
+
+
+def test_a_run_in_memory_is_resumed_where_it_is(begin):
+    with nw.config.set({"store": "memory:resumed-here"}):
+        run = begin()
+        run.cancel()
+        with pytest.raises(errors.RunCancelledError) as raised:
+            run.wait(progress=False)
+    assert f"numpywren.attach({run.url!r}).resume()" in str(raised.value)
+    assert "numpywren resume" not in str(raised.value)

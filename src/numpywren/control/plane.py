@@ -411,9 +411,14 @@ def _loss(url: str, reason: str) -> str:
     return f"the control plane {url} is lost: {reason}{_NOTHING_LOST}{_REBUILD}"
 
 
+def how_to_resume(url: str) -> str:
+    """What resumes the run at a URL: a command, where the run is not in the memory of this process."""
+    return f"numpywren.attach({url!r}).resume()" if url.startswith("memory:") else f"`numpywren resume {url}`"
+
+
 def resumable(message: str, url: str) -> str:
     """What went wrong with a run, and how to resume it, said once and with its URL."""
-    how = f"`numpywren resume {url}`"
+    how = how_to_resume(url)
     if how in message:
         return message
     if _REBUILD in message:

@@ -29,6 +29,9 @@ Out: TypeAlias = str | Path | Mapping[str, str | Path] | None
 #: Tiles of one matrix beyond which nothing is run: each is a file, a line of the control plane and a millisecond.
 MOST_TILES = 10_000_000
 
+#: How names of SQLite's files end.
+DATABASES = (".db", ".db3", ".sqlite", ".sqlite3")
+
 
 def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
     """Bind a request's program to its data; makes nothing.
@@ -57,7 +60,7 @@ def prepare(request: Request, out: Out = None) -> tuple[Workload, Store]:
     scalars = {name: plain_number(name, value) for name, value in request.scalars.items()}
     dtype = run_dtype(request)
     dataflow = request.program.bind(sizes)
-    store = open_store(f"{scratch_url().rstrip('/')}/runs/{secrets.token_hex(16)}")
+    store = open_store(scratch_url()).child(f"runs/{secrets.token_hex(16)}")
     places = _places(request, out, store)
     bindings = {
         matrix.name: _binding(request, matrix.name, matrix.role, matrix.grid, partitions, dtype, places)
@@ -133,14 +136,11 @@ def _places(request: Request, out: Out, store: Store) -> dict[str, str]:
         raise ValueError(
             f"{request.name} stores no result {', '.join(sorted(unknown))}; it stores {', '.join(stored) or 'none'}"
         )
+    _refuse_shared(request, out or {})
     named = {stored[name]: str(url) for name, url in (out or {}).items()}
     return {name: named.get(name, f"{store.url}/out/{name}") for name in outputs}
 
-    _refuse_shared(request, out or {})
 
-def modules_of(request: Request) -> tuple[str, ...]:
-    """Modules that workers need for this run; this client named their kernels itself, so it trusts them."""
-    kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels.values()}
 def _refuse_shared(request: Request, out: Mapping[str, str | Path]) -> None:
     """See that each result has a place to itself: none is, holds or lies in that of another or of an input."""
     taken = [(f"the input {name}", array.url) for name, array in request.inputs.items() if array.url is not None]
@@ -155,6 +155,9 @@ def _refuse_shared(request: Request, out: Mapping[str, str | Path]) -> None:
         taken.append((f"the result {name}", place.url))
 
 
+def modules_of(request: Request) -> tuple[str, ...]:
+    """Modules that workers need for this run; this client named their kernels itself, so it trusts them."""
+    kernels = {kernel.path.partition(":")[0] for kernel in request.program.kernels.values()}
     functions = {module for array in request.inputs.values() for module in array.modules}
     # numpywren's own may be loaded anyway, but for what its contract suites bring
     own = {module for module in kernels | functions if not re.match(r"numpywren\.(?!testing\.)", module)}
@@ -176,6 +179,11 @@ def _control(store: Store) -> str | None:
     if scheme == "memory":
         return f"memory:{rest}{identity}"
     if scheme == "sqlite":
+        if rest.lower().endswith(DATABASES) and not Path(re.sub("^//+", "/", rest)).is_dir():
+            raise ValueError(
+                f"control is {configured!r}, which looks like a file; each run has one of its own, in a folder: write "
+                f"sqlite:{rest.rpartition('/')[0] or '.'}"
+            )
         return f"sqlite:{rest.rstrip('/')}/{identity}.sqlite"
     if scheme in ("objects", "store"):
         return f"objects:{store.url}/control"

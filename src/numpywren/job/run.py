@@ -15,7 +15,7 @@ from numpywren.autoscaler import LOOK_S, look_s
 from numpywren.backends import Backend, open_backend
 from numpywren.config import names_setting, number_setting, setting
 from numpywren.control import ControlPlane, Failure, Status, open_plane
-from numpywren.control.plane import resumable
+from numpywren.control.plane import how_to_resume, resumable
 from numpywren.errors import (
     ControlPlaneLostError,
     NumpywrenError,
@@ -150,7 +150,7 @@ class Run:
         if status.failure is not None:
             self._stop_workers()
             if status.failure.kind == "cancelled":
-                raise RunCancelledError(f"{self!r} was cancelled; `numpywren resume {self.url}` carries on")
+                raise RunCancelledError(f"{self!r} was cancelled; {how_to_resume(self.url)} carries on")
             raise exception_of(status.failure, self.url)
         # whoever was to tidy up may have died between the last task and this
         space = self._space()
@@ -351,11 +351,11 @@ class Run:
                 raise RunFailedError(
                     resumable(f"workers of {self!r} leave without doing anything: {trouble}", self.url)
                 )
+            if self._scaler.vain:
+                raise RunFailedError(resumable(f"workers of {self!r} {DOING_NOTHING}", self.url))
             self._scaler.start(missing)
         self._backend.wait(pause_s)
 
-            if self._scaler.vain:
-                raise RunFailedError(resumable(f"workers of {self!r} {DOING_NOTHING}", self.url))
     def _quiet(self, status: Status | None) -> None:
         """Have nobody at work while tiles are listed: what is freed meanwhile would be counted on."""
         self._stop_workers()

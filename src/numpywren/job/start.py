@@ -12,7 +12,7 @@ from numpywren.backends import open_backend
 from numpywren.backends.local import LocalBackend
 from numpywren.config import setting
 from numpywren.control import open_plane
-from numpywren.control.plane import unbegun
+from numpywren.control.plane import how_to_resume, unbegun
 from numpywren.errors import ControlPlaneLostError, StoreError
 from numpywren.job.prepare import Out, modules_of, prepare
 from numpywren.job.request import Request, Returned
@@ -147,8 +147,8 @@ def execute(request: Request) -> Any:
             array.disown()  # the run can be resumed, and then reads them
         handle.pause()
         if handle.url not in str(error):
-            here = "__main__" in modules_of(request)  # then no other process can carry on
-            how = f"numpywren.attach({handle.url!r}).resume()" if here else f"`numpywren resume {handle.url}`"
+            here = "__main__" in modules_of(request) or handle.url.startswith("memory:")  # no other can carry on
+            how = f"numpywren.attach({handle.url!r}).resume()" if here else how_to_resume(handle.url)
             error.add_note(f"{how} carries on{', in this process' if here else ''}")
         raise
     handle.forget()

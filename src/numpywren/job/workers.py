@@ -72,21 +72,22 @@ def worker_options(modules: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     refuse_mistakes()
     workers = workers_max()
+    number_setting("workers.patience", least=1.0)  # only some backends have a use for it
     slots = max(1, cores() // workers)
     if setting("worker.slots") is not None:
         slots = count_setting("worker.slots")
-    memory = physical_bytes() // 2 // workers
         if slots > MOST_SLOTS:
             raise ValueError(
                 f"worker.slots is {slots}, and may be {MOST_SLOTS} at most: each is a thread that computes a task, and "
                 f"one for each core is enough ({cores()} here)"
             )
+    memory = physical_bytes() // 2 // workers
     if setting("worker.memory") is not None:
         memory = memory_setting("worker.memory")
-    return {
     deadline = None
     if setting("worker.deadline") is not None:
         deadline = number_setting("worker.deadline", least=SHORTEST_LIFE_S)
+    return {
         "slots": slots,
         "memory": memory,
         "lease_s": number_setting("worker.lease", least=0.1),

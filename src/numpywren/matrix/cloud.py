@@ -243,6 +243,8 @@ def _parts(scheme: str, rest: str) -> tuple[str, str]:
             f"a URL {scheme}://…?… holds more than a bucket and a prefix, perhaps a signature; write {example}, and "
             "%3F and %23 for ? and # in a name"
         )
+    if not bucket:
+        raise ValueError(f"'{scheme}:{rest}' names no bucket; a URL of this kind is written {example}")
     if not _BUCKET.fullmatch(bucket):
         raise ValueError(f"{bucket!r} is no name of a bucket; a URL of this kind is written {example}")
     prefix = unquote(prefix).strip("/")

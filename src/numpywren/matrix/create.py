@@ -341,7 +341,7 @@ def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     else:
         several = isinstance(chunks, tuple | list)
         try:
-            lengths = tuple(map(operator.index, chunks if several else [chunks]))
+            lengths = tuple(map(_length, chunks if several else [chunks]))
         except TypeError:
             raise TypeError(f"chunks must be an int, a tuple of ints or 'auto', not {chunks!r}") from None
         if not several:
@@ -349,3 +349,9 @@ def normal_chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     if len(lengths) != len(shape) or min(lengths) < 1:
         raise ValueError(f"chunks {chunks!r} do not cut shape {shape}; give one positive length, or one a dimension")
     return tuple(max(1, min(chunk, length)) for chunk, length in zip(lengths, shape, strict=True))
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)

@@ -19,6 +19,7 @@ MISSING = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _OUT_OF_REACH = "see whether that place can be reached, and try again"
+_NO_FOLDER = "no folder can be made there: choose another place"
 _ACCESS = "grant this user access to that place, or choose another"
 #: Remedy for each error number that trying again does not mend.
 _REMEDIES: dict[int, str] = {
@@ -154,7 +155,8 @@ def store_error(operation: str, url: str, error: BaseException, *, attempts: int
     text = str(error)
     found, status = _CODE.search(text), _STATUS.search(text)
     code = (found[1] or found[2]) if found else ""
-    if is_missing(error):
+    making = operation in ("make", "write") and url.startswith("file:")
+    if is_missing(error) and not making:
         return TileMissingError(errno.ENOENT, f"could not {operation} {url}: there is nothing there")
     if status or "HTTP error" in text or "redirect" in text:
         number, remedy, reason = _of_answer(url, text, code, int(status[1]) if status else 0)
@@ -177,7 +179,8 @@ def _of_system(error: BaseException, text: str) -> tuple[int, str]:
         number = errno.EACCES
     elif isinstance(error, NotSupportedError | NotImplementedError):
         number = errno.ENOTSUP
-    return number or errno.EIO, _REMEDIES.get(number, _OUT_OF_REACH)
+    # not among the remedies, as trying again may help: somebody may just have removed a folder that was empty
+    return number or errno.EIO, _REMEDIES.get(number, _NO_FOLDER if number == errno.ENOENT else _OUT_OF_REACH)
 
 
 def _of_answer(url: str, text: str, code: str, status: int) -> tuple[int, str, str]:
