@@ -240,3 +240,9 @@ def test_nor_do_those_of_a_system(assume_a, chunks):
 def test_lu_solve_wants_what_lu_factor_returns(given):
     with pytest.raises(TypeError, match=r"for lu_and_piv; it wants \(lu, piv\), as lu_factor returns them"):
         nw.linalg.lu_solve(given, np.ones(2))
+
+
+def test_what_means_something_else_in_scipy_is_given_by_name():
+    with pytest.raises(TypeError, match="positional"):
+        nw.linalg.lu(np.eye(3), False, True)
+    assert nw.linalg.lu(np.eye(3), True)._fields == ("PL", "U")

@@ -52,3 +52,10 @@ def test_diagonal_and_trace(shape, tile, offset, dtype):
     assert np.array_equal(np.asarray(nw.linalg.diagonal(A, offset=offset)), wanted)
     total = nw.linalg.trace(A, offset=offset)
     assert np.isclose(total, wanted.sum(), rtol=20 * eps(dtype), atol=20 * eps(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8", "?", np.uint8])
+def test_traces_are_not_summed_in_integers(dtype):
+    with pytest.raises(TypeError, match=r"trace got dtype=.*leave dtype out"):
+        nw.linalg.trace(np.eye(3), dtype=dtype)
+    assert nw.linalg.trace(np.eye(3, dtype="f4"), dtype=">f8").dtype == np.float64

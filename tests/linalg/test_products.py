@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +81,36 @@ def test_real_times_complex_is_complex():
     c = nw.asarray(a) * (1 + 2j)
     assert c.dtype == np.complex64
     assert close(np.asarray(c), a * np.complex64(1 + 2j))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64])
+@pytest.mark.parametrize(
+    "number", [2, 0.5, True, 1j, *(np.dtype(code).type(3) for code in ("f2", "f4", "f8", "i8", "c8", "c16", "?"))]
+)
+def test_numbers_of_numpy_have_a_type_and_those_of_python_none(dtype, number):
+    a = random((5, 4), dtype)
+    A = nw.asarray(a, chunks=4)
+    for found, wanted in (
+        (A * number, a * number),
+        (A / number, a / number),
+        (nw.linalg.multiply(a[:, 0], number), a[:, 0] * number),
+        (nw.linalg.add_diagonal(A[:4], number), a[:4] + np.eye(4, dtype=dtype) * number),
+    ):
+        assert found.dtype == wanted.dtype
+        assert np.allclose(np.asarray(found), wanted, rtol=5 * np.finfo(wanted.dtype).eps, atol=0)
+
+
+def test_quotients_by_zero_are_infinite():
+    a = np.array([[1.0, -2.0], [4.0, 0.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        for zero in (0, -0.0, np.float64(0)):
+            assert np.array_equal(np.asarray(nw.asarray(a) / zero), a / zero, equal_nan=True)
+
+
+def test_numbers_in_a_type_that_is_not_computed_with():
+    with pytest.raises(TypeError, match="matrices are of float32"):
+        nw.asarray(np.eye(2)) * np.longdouble(2)
 
 
 def test_add_diagonal():

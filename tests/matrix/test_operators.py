@@ -24,9 +24,22 @@ def test_each_operator(said):
         assert left[2] is right[1] is x
     for number in (2, 2.5, 1j, np.float32(3), True, np.int64(4)):
         assert A * number == number * A == ("multiply", A, number)
-        assert A / number == ("multiply", A, 1 / number)
+        name, array, factor = A / number
+        assert (name, array) == ("multiply", A)
+        assert factor == 1 / np.result_type(A.dtype, number).type(number)
+        assert isinstance(factor, np.generic) == isinstance(number, np.generic)
     assert -A == ("multiply", A, -1)
     assert +A is A
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, False, -0.0, np.float64(0), np.float32(-0.0), np.int64(0)])
+def test_division_by_zero_warns_as_numpy_does(said, zero):
+    A = asarray(np.eye(3))
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in divide") as told:
+        factor = (A / zero)[2]
+    assert told[0].filename == __file__
+    with np.errstate(divide="ignore"):
+        assert factor == (np.ones(1) / zero)[0]
 
 
 @pytest.mark.parametrize("other", ["a", None, object(), [1, 2]])

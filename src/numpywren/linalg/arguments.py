@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from numpywren.config import count_setting, setting
 from numpywren.job.workers import slots_in_all, worker_options
-from numpywren.matrix import Array, asarray
+from numpywren.matrix import Array, asarray, matrix_dtype
 
-__all__ = ["held_tiles", "matrix", "pair", "panel_depth", "square", "square_side", "tiles_along", "tolerance"]
+__all__ = [
+    "held_tiles",
+    "matrix",
+    "pair",
+    "panel_depth",
+    "square",
+    "square_side",
+    "strong_dtypes",
+    "tiles_along",
+    "tolerance",
+]
 
 #: How many times as long as wide a chunk may be to be cut into squares of its width.
 THIN = 4
@@ -74,6 +86,20 @@ def tolerance(function: str, name: str, value: Any) -> float:
     if math.isnan(number):
         raise ValueError(f"{function} got {name}={value!r}; it must be a number, or None")
     return number
+
+
+def strong_dtypes(array: Array, number: Any, *names: str) -> dict[str, np.dtype[Any]]:
+    """Type of the matrices `names` of a program where a number widens it: one of NumPy's has a type, Python's has none.
+
+    Raises
+    ------
+    TypeError
+        If NumPy's promotion of both is nothing that is computed with.
+    """
+    if not isinstance(number, np.generic | np.ndarray):
+        return {}
+    wanted = matrix_dtype(np.result_type(array.dtype, number.dtype))
+    return {} if wanted == array.dtype else dict.fromkeys(names, wanted)
 
 
 def tiles_along(array: Array, axis: int) -> int:

@@ -26,7 +26,7 @@ def _smaller(rows: Partition, columns: Partition) -> Partition:
 
 
 @function(tuple)
-def lu(a: Any, permute_l: bool = False, p_indices: bool = False, check_finite: bool = True) -> Request:
+def lu(a: Any, permute_l: bool = False, *, p_indices: bool = False, check_finite: bool = True) -> Request:
     """LU factorization with row pivoting: A = P L U.
 
     Parameters

@@ -9,11 +9,11 @@ import numpy as np
 
 from numpywren import algorithms
 from numpywren.job import Request, Returned
-from numpywren.linalg.arguments import matrix
+from numpywren.linalg.arguments import matrix, strong_dtypes
 from numpywren.linalg.function import function
 from numpywren.linalg.spectrum import spectral_request
 from numpywren.linalg.vectors import vector_norm
-from numpywren.matrix import Array, Partition, asarray, matrix_dtype
+from numpywren.matrix import DTYPES, Array, Partition, asarray, matrix_dtype
 
 __all__ = ["add_diagonal", "diagonal", "matrix_norm", "norm", "trace"]
 
@@ -156,7 +156,7 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Request:
     offset : int, default: 0
         Above the main diagonal if positive, below it if negative.
     dtype : dtype, optional
-        Type in which to sum; default: that of `x`.
+        Type in which to sum, and of the sum: float32, float64, complex64 or complex128. Default: that of `x`.
 
     Returns
     -------
@@ -165,11 +165,15 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Request:
     Raises
     ------
     TypeError
-        If `x` is complex and `dtype` is not.
+        If `x` is complex and `dtype` is not, or `dtype` is none of these.
     """
     A, cuts, sizes, _ = _along("trace", x, offset)
     sizes = {**sizes, "d": cuts.pop("d").tiles}
     wanted = A.dtype if dtype is None else matrix_dtype(dtype)
+    if dtype is not None and wanted != np.dtype(dtype).newbyteorder("="):
+        raise TypeError(
+            f"trace got dtype={np.dtype(dtype)}; it sums in {', '.join(DTYPES)}: leave dtype out, and convert"
+        )
     if not np.can_cast(A.dtype, wanted, "same_kind"):
         raise TypeError(f"trace cannot sum {A.dtype} in {wanted} without losing the imaginary part")
     return Request(
@@ -195,6 +199,14 @@ def add_diagonal(x: Any, alpha: complex, /) -> Request:
     Returns
     -------
     Array, shape (n, n)
+        Of the type to which NumPy promotes `x` and `alpha`: a number of Python takes that of `x`, one of NumPy has one.
     """
     A = matrix("add_diagonal", "x", x)
-    return Request("add_diagonal", algorithms.add_diagonal, {"A": A}, (Returned("C"),), scalars={"alpha": alpha})
+    return Request(
+        "add_diagonal",
+        algorithms.add_diagonal,
+        {"A": A},
+        (Returned("C"),),
+        scalars={"alpha": alpha},
+        dtypes=strong_dtypes(A, alpha, "A", "C"),
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpywren import algorithms
 from numpywren.job import Request, Returned
 from numpywren.job.workers import slots_in_all
-from numpywren.linalg.arguments import tiles_along
+from numpywren.linalg.arguments import strong_dtypes, tiles_along
 from numpywren.linalg.function import function
 from numpywren.matrix import Array, asarray, broadcast_to, grouped
 
@@ -118,10 +118,18 @@ def multiply(x: Any, alpha: complex, /) -> Request:
     Returns
     -------
     Array, shape of `x`
+        Of the type to which NumPy promotes `x` and `alpha`: a number of Python takes that of `x`, one of NumPy has one.
     """
     A = asarray(x)
     if not np.isscalar(alpha) or isinstance(alpha, str):
         raise TypeError(f"multiply got {alpha!r}; it multiplies by numbers (for matrix products use @)")
     number: Any = np.asarray(alpha).item()
     program = algorithms.scale if A.ndim > 1 else algorithms.scale_vector
-    return Request("multiply", program, {"A": A}, (Returned("C"),), scalars={"alpha": number})
+    return Request(
+        "multiply",
+        program,
+        {"A": A},
+        (Returned("C"),),
+        scalars={"alpha": number},
+        dtypes=strong_dtypes(A, alpha, "A", "C"),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -83,13 +84,31 @@ class Arithmetic:
     __rmul__ = __mul__
 
     def __truediv__(self: Any, other: Any) -> Any:
-        return _operators().multiply(self, 1 / other) if _is_number(other) else NotImplemented
+        return _operators().multiply(self, _reciprocal(other, self.dtype)) if _is_number(other) else NotImplemented
 
     def __neg__(self: Any) -> Any:
         return _operators().multiply(self, -1)
 
     def __pos__(self: Any) -> Any:
         return self
+
+
+def _reciprocal(number: Any, dtype: np.dtype[Any]) -> Any:
+    """One over a number; over a NumPy scalar in the type in which NumPy divides arrays of `dtype` by it."""
+    if isinstance(number, np.generic):
+        wide = np.result_type(dtype, number).type
+        one, divisor = wide(1), wide(number)
+    elif number:
+        return 1 / number
+    else:
+        wide = np.complex128 if isinstance(number, complex) else np.float64
+        one, divisor = wide(1), wide(number)
+    if not divisor:
+        # of the line with the division, past this function and the operator
+        warnings.warn("divide by zero encountered in divide", RuntimeWarning, stacklevel=3)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = one / divisor
+    return found if isinstance(number, np.generic) else found.item()
 
 
 def _is_operand(value: Any) -> bool:
