@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,3 +76,105 @@ def test_a_plane_in_another_process_is_not_lost():
     with pytest.raises(errors.ControlPlaneLostError) as raised:
         plane.status()
     assert not isinstance(raised.value, errors.ControlPlaneUnreachableError)
+
+
+# -- what a living process holds
+
+
+def elsewhere(code, store):
+    """Another process that runs `code`, says a line, and then waits to be ended."""
+    text = f"import numpy as np, numpywren as nw, sys\n{code}\nprint('ready', flush=True)\nsys.stdin.read()"
+    command = [sys.executable, "-c", text]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, env={**os.environ, "NUMPYWREN_STORE": store}, **pipes)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def owners(store):
+    return list(Path(store).glob("owners/*"))
+
+
+HELD = """
+A = nw.asarray(4 * np.eye(8), chunks=4)
+B = A @ A
+del A
+C = nw.asarray(np.eye(3))
+C.disown()
+f = nw.from_function(lambda i, j, x: x + 0 * i * j, shape=(3, 3), args=[np.ones(3)])
+"""
+
+
+def test_what_an_idle_process_holds_stays_until_it_ends(store):
+    process = elsewhere(HELD, store)
+    made_old(store, 2 * 24 * 3600.0)
+    assert job.gc(store, 24 * 3600.0) == ()
+    assert job.gc(store, 0.0) == ()
+    assert len(owners(store)) == 1
+    process.kill()
+    process.communicate()
+    assert len(job.gc(store, 0.0, dry_run=True)) == 2
+    assert len(job.gc(store, 0.0)) == 2
+    assert not owners(store)
+
+
+def test_a_process_that_ends_normally_leaves_what_it_gave_away(store):
+    process = elsewhere(HELD, store)
+    process.communicate("")
+    assert process.returncode == 0
+    assert not owners(store)
+    assert len(job.gc(store, 0.0)) == 1  # C
+
+
+def test_arrays_of_this_process_stay_while_they_are_used(store):
+    A = nw.asarray(4 * np.eye(8), chunks=4)
+    B = A @ A
+    made_old(store)
+    assert job.gc(store, 0.0) == ()
+    assert np.array_equal(np.asarray(B), 16 * np.eye(8))
+    assert len(owners(store)) == 1
+    A.disown()
+    assert job.gc(store, 0.0) == ()
+    url = A.url
+    del A
+    assert urls(job.gc(store, 0.0)) == {url}
+    del B
+    assert [path for path in Path(store).rglob("*") if path.is_file()] == []
+
+
+def test_a_blocking_call_is_not_taken_for_one_that_nobody_came_back_for(store, monkeypatch):
+    seen = []
+
+    def look(run, *args, **kwargs):
+        status = wait(run, *args, **kwargs)
+        run.forget()  # now there is nothing to say that it is at work
+        seen.append(job.gc(store, 0.0))
+        return status
+
+    wait = nw.Run.wait
+    monkeypatch.setattr(nw.Run, "wait", look)
+    assert np.array_equal(np.asarray(nw.linalg.cholesky(np.eye(4))), np.eye(4))
+    assert seen == [()]
+
+
+def test_a_forked_child_takes_nothing_from_its_parent(store):
+    A = nw.asarray(np.eye(3))
+    child = os.fork()
+    if not child:
+        A.disown()
+        del A
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert job.gc(store, 0.0) == ()
+    assert np.array_equal(np.asarray(A), np.eye(3))
+
+
+def test_an_owners_file_that_is_no_name_protects_nothing_and_leads_nowhere(store, tmp_path):
+    A = nw.asarray(np.eye(3))
+    holder = Path(A.url.removeprefix("file://")) / "holder"
+    other = tmp_path / "elsewhere"
+    other.write_text("mine")
+    for text in ("../../elsewhere", "", "x" * 100, "0" * 32):
+        holder.write_text(text)
+        assert urls(job.gc(store, 0.0, dry_run=True)) == {A.url}
+    assert other.read_text() == "mine"

@@ -174,7 +174,7 @@ def test_chunks():
         assert zeros((300, 300), chunks=7).chunks == (7, 7)
 
 
-@pytest.mark.parametrize("chunks", [0, -1, (2,), (2, 2, 2), (0, 2), "many", 2.5, None])
+@pytest.mark.parametrize("chunks", [0, -1, (2,), (2, 2, 2), (0, 2), "many", 2.5, None, True, (True, 2)])
 def test_senseless_chunks(chunks):
     with pytest.raises((ValueError, TypeError)):
         zeros((5, 5), chunks=chunks)

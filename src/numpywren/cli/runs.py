@@ -106,7 +106,10 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete runs and unsaved arrays that nobody came back for; runs that are being computed stay."""
+    """Delete runs and unsaved arrays that nobody came back for; runs that are being computed stay.
+
+    In a store of files so does what a living process holds, such as an open notebook; elsewhere only the age decides.
+    """
     if not older_than >= 0:
         raise UsageError(f"--older-than is {older_than:g}: hours are at least 0")
     place = scratch_url() if store is None else store

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numpywren.control import open_plane
 from numpywren.errors import ControlPlaneLostError, ControlPlaneUnreachableError, NumpywrenError, RunNotFoundError
 from numpywren.job.run import STALLED_S
-from numpywren.matrix import Store, open_store
+from numpywren.matrix import Store, is_held, open_store, sweep_owners
 from numpywren.worker import RunRecord
 
 __all__ = ["Collected", "gc"]
@@ -40,7 +40,8 @@ class Collected:
 def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[Collected, ...]:
     """Delete runs and scratch arrays in which nothing was written for a while, and nothing that has another name.
 
-    A run that is being computed stays, whatever its age, and so do the scratch arrays and runs that it reads.
+    A run that is being computed stays, whatever its age, and so do the scratch arrays and runs that it reads. In a
+    store of files so does what a living process holds.
 
     Parameters
     ----------
@@ -81,10 +82,15 @@ def gc(store_url: str, older_than_s: float, *, dry_run: bool = False) -> tuple[C
         if place in used:
             logger.info("%s/%s stays: a run that is being computed needs it", store.url, place)
             continue
+        if is_held(store.child(place)):
+            logger.info("%s/%s stays: a process that lives holds it", store.url, place)
+            continue
         if not dry_run:
             store.check_encloses(place.partition("/")[0])
             store.child(place).clear()
         removed.append(Collected(f"{store.url}/{place}", sizes[place], now - newest[place]))
+    if not dry_run:
+        sweep_owners(store)
     return tuple(removed)
 
 

@@ -33,7 +33,7 @@ from numpywren.job.scaling import Scaler
 from numpywren.job.succession import budget_spent
 from numpywren.job.workers import limits, successors, worker_options
 from numpywren.lambdapack import Dataflow, Tile
-from numpywren.matrix import Array, Binding, Scratch, Store, TileSpace, permute_dims, reshape
+from numpywren.matrix import Array, Binding, Holding, Scratch, Store, TileSpace, permute_dims, reshape
 from numpywren.worker import RunRecord, check_fits
 
 if TYPE_CHECKING:
@@ -273,10 +273,13 @@ class Run:
         """Have the workers that this client started hand back their leases and leave; the run can be resumed."""
         self._stop_workers()
 
-    def owned_result(self) -> Any:
+    def hold(self) -> Holding:
+        """Keep ``numpywren gc`` off the run while this process lives and what is returned is not at its end."""
+        return Holding(self._store)
+
+    def owned_result(self, holding: Holding) -> Any:
         """The result of a run that is done; the run is deleted when nothing of the result is used any more."""
-        owner = Scratch(self.url)
-        return self._results(owner)
+        return self._results(Scratch(self.url, holding))
 
     def start(self, least: int = 0) -> None:
         """Start workers, at least so many; `wait` starts others as there is work for them."""

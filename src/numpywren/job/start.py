@@ -136,13 +136,16 @@ def execute(request: Request) -> Any:
         As `Run.wait`. A run that failed in its mathematics leaves nothing behind; any other can be resumed.
     """
     handle = start(request, detached=False)
+    holding = handle.hold()
     try:
         handle.wait()
-        result = handle.owned_result()
+        result = handle.owned_result(holding)
     except ValueError:  # the mathematics, LinAlgError among it
+        holding.end()
         handle.delete()
         raise
     except BaseException as error:
+        holding.end()
         for array in request.inputs.values():
             array.disown()  # the run can be resumed, and then reads them
         handle.pause()

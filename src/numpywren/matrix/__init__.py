@@ -12,6 +12,9 @@ from numpywren.matrix.create import zeros as zeros
 from numpywren.matrix.dtypes import DTYPES as DTYPES
 from numpywren.matrix.dtypes import matrix_dtype as matrix_dtype
 from numpywren.matrix.functions import load_function as load_function
+from numpywren.matrix.holding import Holding as Holding
+from numpywren.matrix.holding import is_held as is_held
+from numpywren.matrix.holding import sweep_owners as sweep_owners
 from numpywren.matrix.operators import Operators as Operators
 from numpywren.matrix.operators import install as install
 from numpywren.matrix.partition import Partition as Partition
@@ -25,10 +28,10 @@ from numpywren.matrix.space import TileSpace as TileSpace
 from numpywren.matrix.standard import install_namespace as install_namespace
 from numpywren.matrix.store import Entry as Entry
 from numpywren.matrix.store import Store as Store
+from numpywren.matrix.store import same_place as same_place
 from numpywren.matrix.store_errors import is_transient as is_transient
 from numpywren.matrix.views import broadcast_to as broadcast_to
 from numpywren.matrix.views import grouped as grouped
-from numpywren.matrix.store import same_place as same_place
 from numpywren.matrix.views import normal_axes as normal_axes
 from numpywren.matrix.views import permute_dims as permute_dims
 from numpywren.matrix.views import reshape as reshape

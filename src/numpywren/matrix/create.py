@@ -276,6 +276,7 @@ def _write(
     except BaseException as error:
         if owner is not None and not wrote:
             owner.disown()
+            owner.holding.end()
         if isinstance(error, StoreError) and not wrote and not target.store.url.startswith("file:"):
             raise  # a store that took nothing in, and may not answer, is not asked to delete it
         with suppress(StoreError):  # the first error is the one to tell

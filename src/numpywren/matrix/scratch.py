@@ -13,6 +13,7 @@ import platformdirs
 
 from numpywren.config import config
 from numpywren.errors import StoreError
+from numpywren.matrix.holding import Holding
 from numpywren.matrix.local_files import LocalFiles
 from numpywren.matrix.schemes import open_store
 from numpywren.matrix.store_errors import store_error
@@ -34,16 +35,20 @@ def scratch_url() -> str:
 class Scratch:
     """Owner of everything under a URL: deletes it when the last reference to the owner goes.
 
-    Also at a normal exit of the interpreter, but never in another process than the one that made it.
+    Also at a normal exit of the interpreter, but never in another process than the one that made it. Until then, and
+    as long as somebody holds on to this object, ``numpywren gc`` leaves it too.
 
     Parameters
     ----------
     url : str
         What it owns.
+    holding : Holding, optional
+        What keeps ``gc`` off it, if something does already.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, holding: Holding | None = None) -> None:
         self.url = url
+        self.holding = Holding(open_store(url)) if holding is None else holding
         self._finalizer = weakref.finalize(self, _delete, url, os.getpid())
 
     @property
@@ -52,12 +57,13 @@ class Scratch:
         return self._finalizer.alive
 
     def disown(self) -> None:
-        """Keep what is there; from now on it is the caller's to delete."""
+        """Keep what is there when this object goes; from then on it is the caller's to delete, or ``gc``'s."""
         self._finalizer.detach()
 
     def delete(self) -> None:
         """Delete it now."""
         self._finalizer()
+        self.holding.end()
 
 
 def _delete(url: str, process: int) -> None:
