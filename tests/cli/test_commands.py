@@ -179,6 +179,9 @@ def test_run_help_is_that_of_the_function(capsys):
         (["run", "cholesky", "nowhere.zarr"], 1, "nowhere.zarr"),
         (["run", "cholesky", "indefinite.npy"], 1, "17"),
         (["run", "cholesky", "wide.npy"], 1, "square"),
+        (["run", "cholesky", "text.npy"], 1, "no file of NumPy's, as it begins with b'1 2"),
+        (["run", "cholesky", "empty.npy"], 1, "no file of NumPy's"),
+        (["run", "cholesky", "objects.npy"], 1, "holds Python objects"),
         (["run", "cholesky", "A.zarr", "--lower"], 2, "no option --lower"),
         (["run", "cholesky"], 2, "takes 1 argument, not 0"),
         (["status", "nowhere"], 1, "nowhere"),
@@ -205,9 +208,13 @@ def test_errors_are_one_message_without_a_traceback(words, status, message, caps
     indefinite[16, 16] = -1
     np.save("indefinite.npy", indefinite)
     np.save("wide.npy", np.ones((3, 5)))
+    np.save("objects.npy", np.array([None, "a"]))
+    Path("text.npy").write_text("1 2\n3 4\n")
+    Path("empty.npy").touch()
     assert main(words) == status
     err = capsys.readouterr().err
     assert message in err
+    assert "allow_pickle" not in err
     assert err.startswith("error:") or "\nerror:" in err
     assert "Traceback" not in err
     assert "WARNING" not in err

@@ -80,3 +80,11 @@ def test_modules_that_are_not_allowed_are_not_imported():
     with pytest.raises(KernelNotAllowedError):
         load_kernel("this:s", {"lambdapack.toys"})
     assert "this" not in sys.modules
+
+
+def test_the_decorator_needs_its_brackets():
+    with pytest.raises(TypeError, match=r"write @kernel\(\)"):
+
+        @kernel
+        def bare(a):
+            return a

@@ -268,7 +268,7 @@ def test_a_program_is_found_through_a_module():
 
 
 def test_the_decorator_needs_its_brackets():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="takes the grids of the matrices: write @program"):
 
         @program
         def bare(A: Input): ...

@@ -128,3 +128,8 @@ def test_not_finite_passes_when_told_to():
 def test_wrong_dtype(dtype):
     with pytest.raises(TypeError, match="float64"):
         nw.linalg.cholesky(np.zeros((2, 2), dtype))
+
+
+def test_where_results_go_is_a_url():
+    with pytest.raises(TypeError, match=r"cholesky got out=3; it wants a URL, or a mapping"):
+        nw.submit(nw.linalg.cholesky, np.eye(2), out=3)

@@ -212,3 +212,9 @@ def test_tiles_are_whole_numbers_of_panels(n, chunk):
     assert sizes["ratio"] >= 2 or stages.cut.chunk == 1
     assert (sizes["panels"] - 1) * sizes["band"] < n <= sizes["panels"] * sizes["band"]
     assert (sizes["groups"] - 1) * sizes["group"] < n - 1 <= sizes["groups"] * sizes["group"]
+
+
+@pytest.mark.parametrize("subset", [2, (0, 1, 2), (0.5, 1), ("0", 1)])
+def test_a_subset_is_two_integers(subset):
+    with pytest.raises(TypeError, match=r"eigvalsh got subset_by_index=.*wants two integers"):
+        nw.linalg.eigvalsh(np.eye(4), subset_by_index=subset)

@@ -246,3 +246,12 @@ def test_what_means_something_else_in_scipy_is_given_by_name():
     with pytest.raises(TypeError, match="positional"):
         nw.linalg.lu(np.eye(3), False, True)
     assert nw.linalg.lu(np.eye(3), True)._fields == ("PL", "U")
+
+
+@pytest.mark.parametrize(
+    ("lu", "piv", "entry"),
+    [(np.eye(3), [0, 3, 2], r"piv\[1\] = 3"), (np.stack([np.eye(2)] * 2), [[0, 1], [1, -1]], r"piv\[1, 1\] = -1")],
+)
+def test_the_row_that_is_not_there_is_named(lu, piv, entry):
+    with pytest.raises(ValueError, match=entry):
+        nw.linalg.lu_solve((lu, piv), np.ones((lu.shape[-1], 1)))

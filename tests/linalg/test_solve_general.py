@@ -276,3 +276,8 @@ def test_refined_stacks():
     x = np.asarray(nw.linalg.solve(nw.asarray(a, chunks=(1, 3, 3)), b, refine=True))
     for one, solution in zip(a, x, strict=True):
         assert residual(one, solution, b) <= 10 * eps(float)
+
+
+def test_what_is_zero_is_said_to_be_in_a_factor():
+    with pytest.raises(np.linalg.LinAlgError, match=r"its factor U\) has a zero at \(2, 2\)"):
+        nw.linalg.inv(nw.asarray(np.zeros((4, 4)), chunks=2))

@@ -273,3 +273,9 @@ def test_chunks_of_single_rows_make_tiles_of_their_size(function):
         if function == "svd":
             U, s, Vh = nw.linalg.svd(A)
             np.testing.assert_allclose(np.asarray(U)[:, :n] * np.asarray(s) @ np.asarray(Vh), a, atol=1e-12)
+
+
+@pytest.mark.parametrize("option", [{"n_iter": 5}, {"n_oversamples": 3}, {"seed": 0}])
+def test_what_is_for_sketches_wants_k(option):
+    with pytest.raises(ValueError, match="give k"):
+        nw.linalg.svd(np.eye(4), **option)

@@ -81,6 +81,9 @@ def test_what_it_says_of_itself(tmp_path):
     assert "unsaved" not in text
     assert "unsaved" in repr(asarray(np.ones(3)))
     assert repr(zeros((2, 2))).endswith("zeros>")
+    assert repr(eye(3)).endswith(": identity>")
+    assert repr(eye(3, k=-1)).endswith(": ones on diagonal -1>")
+    assert repr(eye(2, 3)).endswith(": ones on the main diagonal>")
     with pytest.raises(ValueError, match="ambiguous"):
         bool(array)
     assert eye(1)
@@ -430,3 +433,25 @@ def test_arrays_are_not_compared():
     with pytest.raises(TypeError, match=r"compare what np\.asarray"):
         A == A  # noqa: B015
     assert {A: 1}[A] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("sum", "np.ones"), ("real", "np.asarray"), ("astype", "dtype="), ("reshape", "reshape"), ("copy", "save")],
+)
+def test_what_numpys_arrays_have_and_ours_have_not(name, remedy):
+    A = asarray(np.eye(3))
+    with pytest.raises(AttributeError, match=f"no attribute '{name}', as NumPy's arrays do: .*{remedy}"):
+        getattr(A, name)
+    assert not hasattr(A, name)
+
+
+def test_other_attributes_are_not_there_either():
+    A = asarray(np.eye(3))
+    with pytest.raises(AttributeError, match=r"^numpywren.Array has no attribute 'shap'"):
+        getattr(A, "sha" + "p")
+    for name in ("__array_interface__", "__array_struct__", "__len_hint__", "toarray", "compute"):
+        assert not hasattr(A, name)
+    for again in (copy.copy(A), copy.deepcopy(A), pickle.loads(pickle.dumps(A))):
+        assert np.array_equal(np.asarray(again), np.eye(3))
+    assert not hasattr(Array.__new__(Array), "shape")

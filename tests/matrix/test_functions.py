@@ -209,3 +209,9 @@ def test_only_the_modules_own_functions(name):
 def test_a_module_that_is_not_installed():
     with pytest.raises(KernelNotAllowedError, match="cannot be imported here"):
         load_function("nowhere_to_be_found:f", ["nowhere_to_be_found"])
+
+
+@pytest.mark.parametrize("args", [5, 2.5, "text"])
+def test_one_argument_is_a_tuple_too(args):
+    with pytest.raises(TypeError, match=r"args=.*wants a tuple"):
+        from_function(np.minimum, (3, 3), args=args)

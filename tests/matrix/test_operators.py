@@ -62,3 +62,10 @@ def test_without_operators(monkeypatch):
     A = asarray(np.eye(3))
     with pytest.raises(TypeError, match="import numpywren"):
         A @ A
+
+
+def test_numbers_are_not_added(said):
+    A = asarray(np.eye(3))
+    for call in (lambda: A + 1, lambda: 1 + A, lambda: A - 1, lambda: 1.5 - A, lambda: np.float64(1) + A):
+        with pytest.raises(TypeError, match=r"add_diagonal.*np\.full"):
+            call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ import numpywren as nw
 from numpywren.cli.call import UsageError, callable_by_words, parse_call, usage
 
 __all__ = ["HELP", "FunctionCall", "function_call"]
+
+#: What files of NumPy's begin with.
+MAGIC = b"\x93NUMPY"
 
 HELP = ("-h", "--help")
 
@@ -67,6 +71,17 @@ def function_call(
     return FunctionCall(called, arguments, call.options)
 
 
+def _unreadable(path: str, error: str) -> str:
+    """What is wrong with a file that NumPy does not read; its own advice is for those who call `numpy.load`."""
+    with Path(path).open("rb") as file:
+        head = file.read(len(MAGIC))
+    if head != MAGIC:
+        return f"it is no file of NumPy's, as it begins with {head!r}; write one with numpy.save"
+    if "allow_pickle" in error or "Python objects" in error:
+        return "it holds Python objects; save an array of numbers, as of values.astype(float)"
+    return error
+
+
 def _array(word: str, chunks: int | None, shapes: bool) -> nw.Array:
     """Open an argument, a Zarr array or a ``.npy`` file, and cut it anew if tiles of another length are wanted."""
     if shapes and SHAPE.fullmatch(word):
@@ -74,8 +89,8 @@ def _array(word: str, chunks: int | None, shapes: bool) -> nw.Array:
     if word.endswith(".npy"):
         try:
             values = np.load(word, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise ValueError(f"{word} cannot be read as an array of numbers: {error}") from None
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{word} cannot be read as an array of numbers: {_unreadable(word, str(error))}") from None
         return nw.asarray(values, chunks="auto" if chunks is None else chunks)
     opened = nw.open(word)
     return opened if chunks is None else nw.asarray(opened, chunks=chunks)

@@ -131,6 +131,8 @@ def _places(request: Request, out: Out, store: Store) -> dict[str, str]:
                 f"URL, or on the command line {words}"
             )
         out = dict.fromkeys(stored, out)
+    if not isinstance(out, Mapping | None):
+        raise TypeError(f"{request.name} got out={out!r}; it wants a URL, or a mapping of result to URL")
     unknown = set(out or {}) - set(stored)
     if unknown:
         raise ValueError(

@@ -126,6 +126,8 @@ def kernel(
     >>> double.name
     'double'
     """
+    if callable(results):
+        raise TypeError("@kernel has parentheses, for what a planner must know of the kernel: write @kernel()")
     if results != "any" and (type(results) is not int or results < 1):
         raise TypeError(f"results of a kernel is {results!r}; it must be a positive integer or 'any'")
 

@@ -26,11 +26,13 @@ CHECKED_BY_TESTS = "numpywren.algorithms."
 ROLES: Final = {"Input": "input", "Output": "output", "Size": "size", "Scalar": "scalar"}
 
 
-def program(**grids: str) -> Callable[[Callable[..., Any]], Program]:
+def program(function: None = None, /, **grids: str) -> Callable[[Callable[..., Any]], Program]:
     """Make a function a LAmbdaPACK program: it is parsed and checked, and never run as Python.
 
     Parameters
     ----------
+    function : None
+        Takes nothing: `@program` without parentheses is refused.
     **grids : str
         For each matrix parameter, what counts its tiles along each dimension: ``A="m n"``. A name that is also a `Size`
         parameter takes the number of tiles; any other is a size of its own. ``*`` is an index that nothing counts:
@@ -55,13 +57,13 @@ def program(**grids: str) -> Callable[[Callable[..., Any]], Program]:
     ...         for j in range(n):
     ...             B[j, i] = A[i, j].T
     """
-    if callable(next(iter(grids.values()), None)):
+    if function is not None:
         raise TypeError('@program takes the grids of the matrices: write @program(A="m n", B="n m")')
 
-    def decorate(function: Callable[..., Any]) -> Program:
-        source = Source.of(function)
-        made = parse(source, outer_names(function), grids)
-        if not function.__module__.startswith(CHECKED_BY_TESTS):
+    def decorate(written: Callable[..., Any]) -> Program:
+        source = Source.of(written)
+        made = parse(source, outer_names(written), grids)
+        if not written.__module__.startswith(CHECKED_BY_TESTS):
             check(made)
         return made
 

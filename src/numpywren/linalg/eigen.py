@@ -71,7 +71,13 @@ def _subset(name: str, n: int, subset: tuple[int, int] | None) -> tuple[int, int
     """First eigenvalue wanted, and how many."""
     if subset is None:
         return 0, n
-    low, high = (operator.index(end) for end in subset)
+    try:
+        low, high = (operator.index(end) for end in subset)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} got subset_by_index={subset!r}; it wants two integers, the numbers of the first and of the last "
+            "eigenvalue, counted from 0"
+        ) from None
     if not 0 <= low <= high < n:
         raise ValueError(
             f"{name} got subset_by_index=({low}, {high}) for a matrix of order {n}; it wants 0 <= first <= last < {n}"

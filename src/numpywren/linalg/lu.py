@@ -238,10 +238,17 @@ def _order(piv: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any,
         If they are not exchanges of rows of a matrix of that shape.
     """
     n = shape[-1]
-    if piv.shape[-1:] != (n,) or piv.dtype.kind not in "iu" or (piv.size and not 0 <= piv.min() <= piv.max() < n):
+    if piv.shape[-1:] != (n,) or piv.dtype.kind not in "iu":
         raise ValueError(
             f"lu_solve got piv of shape {piv.shape} and type {piv.dtype} for a matrix of shape {shape}; it must hold "
             f"{n} row numbers for each matrix, counted from 0, as lu_factor gives them"
+        )
+    wrong = np.argwhere((piv < 0) | (piv >= n))
+    if wrong.size:
+        place = tuple(wrong[0].tolist())
+        raise ValueError(
+            f"lu_solve got piv[{', '.join(map(str, place))}] = {piv[place]} for a matrix of shape {shape}; row numbers "
+            f"go from 0 to {n - 1}, as lu_factor gives them"
         )
     exchanged = piv.reshape(-1, n).tolist() if n else []
     order = np.broadcast_to(np.arange(n), (len(exchanged), n)).tolist()

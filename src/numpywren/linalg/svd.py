@@ -148,7 +148,7 @@ def svd(
     numpy.linalg.LinAlgError
         If it does not converge; so it is with infinities and NaNs where they are not checked for.
     ValueError
-        If `x` is no matrix, or holds infinities or NaNs.
+        If `x` is no matrix, or holds infinities or NaNs; or one of the last three arguments is given without `k`.
     MemoryBoundError
         If a task does not fit in a worker: the one that decomposes a bidiagonal matrix takes five times the memory of
         an n × n matrix, n being the smaller dimension.
@@ -177,6 +177,10 @@ def svd(
     """
     if k is not None:
         return randomized_svd_request(x, k, n_oversamples, n_iter, seed, check_finite=check_finite)
+    if (n_oversamples, n_iter, seed) != (10, 2, None):
+        raise ValueError(
+            "svd got n_oversamples, n_iter or seed, which are for sketches of leading singular values: give k"
+        )
     A = matrix("svd", "x", x)
     wide = A.shape[-2] < A.shape[-1]
     tall = _upright(A)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numpywren.config import format_bytes
+from numpywren.matrix.absent import Absent
 from numpywren.matrix.functions import FunctionValues
 from numpywren.matrix.indexing import plan_index
 from numpywren.matrix.operators import Arithmetic
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Array"]
 
 
-class Array(Arithmetic, Standard):
+class Array(Arithmetic, Standard, Absent):
     """A vector, matrix or stack of matrices in a store, or made by a function; never in memory as a whole.
 
     Made by `numpywren.asarray`, `open`, `from_function`, `zeros` and `eye`, and returned by the functions of

@@ -51,6 +51,8 @@ class FunctionValues(Source):
 
     def __init__(self, function: Callable[..., Any], layout: Layout, args: Sequence[Any] = ()) -> None:
         self.function, self.layout = function, layout
+        if isinstance(args, str) or not hasattr(args, "__iter__"):
+            raise TypeError(f"from_function got args={args!r}; it wants a tuple of them, as in args=({args!r},)")
         self.args: tuple[Argument, ...] = tuple(map(_argument, args))
         self.path = function_path(function)
         self.modules = (self.path.partition(":")[0] if self.path else "__main__",)

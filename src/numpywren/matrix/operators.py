@@ -65,16 +65,16 @@ class Arithmetic:
         return _operators().matmul(other, self) if _is_operand(other) else NotImplemented
 
     def __add__(self: Any, other: Any) -> Any:
-        return _operators().add(self, other) if _is_operand(other) else NotImplemented
+        return _operators().add(self, other) if _is_term(other) else NotImplemented
 
     def __radd__(self: Any, other: Any) -> Any:
-        return _operators().add(other, self) if _is_operand(other) else NotImplemented
+        return _operators().add(other, self) if _is_term(other) else NotImplemented
 
     def __sub__(self: Any, other: Any) -> Any:
-        return _operators().subtract(self, other) if _is_operand(other) else NotImplemented
+        return _operators().subtract(self, other) if _is_term(other) else NotImplemented
 
     def __rsub__(self: Any, other: Any) -> Any:
-        return _operators().subtract(other, self) if _is_operand(other) else NotImplemented
+        return _operators().subtract(other, self) if _is_term(other) else NotImplemented
 
     def __mul__(self: Any, other: Any) -> Any:
         if _is_operand(other):
@@ -113,3 +113,19 @@ def _reciprocal(number: Any, dtype: np.dtype[Any]) -> Any:
 
 def _is_operand(value: Any) -> bool:
     return isinstance(value, Arithmetic | np.ndarray)
+
+
+def _is_term(value: Any) -> bool:
+    """Whether it can be added.
+
+    Raises
+    ------
+    TypeError
+        If it is a number, of which it is not plain to what it would be added.
+    """
+    if _is_number(value):
+        raise TypeError(
+            f"arrays are added to arrays, not to a number: for A + {value} I write nw.linalg.add_diagonal(A, {value}), "
+            f"for {value} in each element A + np.full(1, {value})"
+        )
+    return _is_operand(value)

@@ -336,10 +336,11 @@ class Zeros(Source):
 class Identity(Source):
     """Ones on a diagonal that starts in column `offset`, zeros elsewhere; stored nowhere."""
 
-    description = "identity"
-
     def __init__(self, layout: Layout, offset: int = 0) -> None:
         self.layout, self.offset = layout, offset
+        rows, columns = layout.shape
+        plain = "identity" if rows == columns else "ones on the main diagonal"
+        self.description = f"ones on diagonal {offset}" if offset else plain
 
     def read(self, region: tuple[slice, ...]) -> np.ndarray:  # noqa: D102 (inherited)
         rows, columns = region

@@ -38,7 +38,11 @@ def failure_of(
         message = f"leading minor of order {minor} is not positive: the matrix is not positive definite"
     elif isinstance(error, SingularTileError):
         index = error.index + row_offset(targets[0])
-        message = f"singular matrix: element ({index}, {index}) of the diagonal is zero"
+        # substitution comes to the last rows first, so that zeros before it may not have been looked at
+        message = (
+            f"singular matrix: the triangle that is solved with (of a matrix that was factored, its factor U) has a "
+            f"zero at ({index}, {index})"
+        )
     elif not isinstance(error, NumpywrenError | ValueError) or not message:
         message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return Failure(
