@@ -18,3 +18,27 @@ from numpywren.matrix import from_function as from_function
 from numpywren.matrix import open as open
 from numpywren.matrix import zeros as zeros
 from numpywren.version import __version__ as __version__
+
+__all__ = [
+    "Array",
+    "Run",
+    "__version__",
+    "asarray",
+    "attach",
+    "config",
+    "eye",
+    "from_function",
+    "kernel",
+    "linalg",
+    "open",
+    "plan",
+    "program",
+    "run",
+    "submit",
+    "zeros",
+]
+
+
+def __dir__() -> list[str]:
+    """What people come for, without the packages that it is spread over."""
+    return sorted(__all__)

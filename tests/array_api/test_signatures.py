@@ -80,3 +80,22 @@ def test_fields(name, in_memory):
     assert isinstance(result, tuple)
     assert result._fields == FIELDS[name]
     assert all(result[at] is getattr(result, field) for at, field in enumerate(FIELDS[name]))
+
+
+def test_signatures_say_what_a_call_returns():
+    for name, returned in {
+        "cholesky": nw.Array,
+        "svd": tuple,
+        "qr_factor": nw.linalg.QRFactor,
+        "norm": np.floating,
+    }.items():
+        signature = inspect.signature(getattr(nw.linalg, name))
+        assert signature.return_annotation is returned
+    assert all(inspect.signature(each).return_annotation != "Request" for each in nw.linalg.FUNCTIONS.values())
+
+
+def test_the_package_shows_its_interface():
+    assert dir(nw) == sorted(nw.__all__)
+    assert all(hasattr(nw, name) for name in nw.__all__)
+    assert {"linalg", "open", "submit", "Array"} < set(dir(nw))
+    assert not {"annotations", "job", "worker"} & set(dir(nw))

@@ -24,14 +24,18 @@ class Function(Generic[P, R]):
     Parameters
     ----------
     build : callable
-        Checks its arguments and returns the `Request`; its signature and docstring are the function's.
+        Checks its arguments and returns the `Request`; its parameters and docstring are the function's.
+    returns : type
+        What a call returns.
     warn : callable, optional
         Given the result of a call, warns the caller of what is wrong with it.
     """
 
-    def __init__(self, build: Callable[P, Request], warn: Callable[[R], None] | None = None) -> None:
+    def __init__(self, build: Callable[P, Request], returns: type[R], warn: Callable[[R], None] | None = None) -> None:
         self._build, self._warn = build, warn
         functools.update_wrapper(self, build)
+        self.__signature__ = inspect.signature(build).replace(return_annotation=returns)
+        self.__annotations__ = {**build.__annotations__, "return": returns}
         # help() of an object shows its docstring alone, so that begins with the signature, as those of NumPy do
         signature = inspect.signature(build)
         plain = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
@@ -67,7 +71,7 @@ def function(
     """
 
     def decorate(build: Callable[P, Request]) -> Function[P, R]:
-        made: Function[P, R] = Function(build, warn)
+        made: Function[P, R] = Function(build, returns, warn)
         FUNCTIONS[build.__name__] = made
         return made
 

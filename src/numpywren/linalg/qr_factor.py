@@ -215,4 +215,4 @@ def _request(x: Any, /, *, check_finite: bool = True) -> Request:
 
 
 _request.__name__ = _request.__qualname__ = "qr_factor"
-qr_factor = FUNCTIONS["qr_factor"] = _Factoring(_request)
+qr_factor = FUNCTIONS["qr_factor"] = _Factoring(_request, QRFactor)

@@ -265,4 +265,4 @@ class _Condition(Function[..., Any]):
 
 
 _condition.__name__ = _condition.__qualname__ = "cond"
-cond = FUNCTIONS["cond"] = _Condition(_condition)
+cond = FUNCTIONS["cond"] = _Condition(_condition, np.floating)
