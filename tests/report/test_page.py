@@ -72,6 +72,14 @@ def test_it_shows_the_figures_of_the_run(opened, saved):
     assert opened.locator("#slowest-table tbody tr").first.locator("td").first.inner_text() == report.slowest[0].task
 
 
+def test_commands_in_notes_look_like_commands(opened, saved):
+    commands = [note.split("`")[1] for note in saved[0].notes if "`" in note]
+    assert commands
+    shown = opened.locator("ul.notes code").all_text_contents()
+    assert shown[: len(commands)] == commands
+    assert "`" not in opened.text_content("ul.notes")
+
+
 def test_it_draws_every_figure_with_named_axes(opened):
     labels = opened.evaluate(
         "Bokeh.documents[0].roots().map(plot => [plot.below[0].axis_label, plot.left[0].axis_label])"

@@ -97,7 +97,8 @@ def _tell(url: str) -> Status:
     for now in _looks(run):
         percent = 100 * now.done // now.total if now.total else 100
         if told != (told := (now.state, percent)):
-            typer.echo(f"{now.state}: {now.done} of {now.total} tasks ({percent}%), {now.workers} workers")
+            workers = f"{now.workers} worker{'' if now.workers == 1 else 's'}"
+            typer.echo(f"{now.state}: {now.done} of {now.total} tasks ({percent}%), {workers}")
     if now.failure is not None:
         typer.echo(printable(failure_text(now.failure)))
     return now

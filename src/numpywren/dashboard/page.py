@@ -159,7 +159,7 @@ def _comings(report: Report) -> str:
     number = {worker.name: place for place, worker in enumerate(report.workers)}
     starts, exits = report.recorded[WorkerStart], report.recorded[WorkerExit]
     told = [
-        (at, f"w{by} began, with {slots} slots on {host}")
+        (at, f"w{by} began, with {slots} slot{'' if slots == 1 else 's'} on {host}")
         for at, by, slots, host in zip(starts["at_s"], starts["by"], starts["slots"], starts["host"], strict=True)
     ]
     told += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -20,6 +21,9 @@ __all__ = ["document", "figures_html", "footer", "page_html", "parts", "rows_of"
 POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
 #: Parts of Bokeh that figures need; the rest would treble the page.
 COMPONENTS = ["bokeh"]
+
+#: Commands in notes, between backticks as in a terminal.
+_CODE = re.compile("`([^`]+)`")
 
 #: Workers beyond which their table is folded.
 OPEN_ROWS = 20
@@ -177,7 +181,8 @@ def _predicted(report: Report) -> str:
 
 def _table_of_figures(report: Report) -> str:
     every = "All figures" if report.predicted is None else "All figures, and as predicted"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    marked = (_CODE.sub(r"<code>\1</code>", escape(note)) for note in report.notes)
+    notes = "".join(f"<li>{note}</li>" for note in marked)
     return f"<details><summary>{every}</summary>{_figures(report)}</details>" + (
         f'<ul class="notes">{notes}</ul>' if notes else ""
     )
