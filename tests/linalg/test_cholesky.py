@@ -130,6 +130,12 @@ def test_wrong_dtype(dtype):
         nw.linalg.cholesky(np.zeros((2, 2), dtype))
 
 
+@pytest.mark.parametrize("starts", [nw.submit, nw.plan])
+def test_programs_are_run(starts):
+    with pytest.raises(TypeError, match=r"programs are run with numpywren.run\(cholesky, ...\)"):
+        starts(algorithms.cholesky, np.eye(2))
+
+
 def test_where_results_go_is_a_url():
     with pytest.raises(TypeError, match=r"cholesky got out=3; it wants a URL, or a mapping"):
         nw.submit(nw.linalg.cholesky, np.eye(2), out=3)

@@ -9,6 +9,7 @@ import numpy as np
 from numpywren import job
 from numpywren.job import Request, Run, start
 from numpywren.job.prepare import Out
+from numpywren.lambdapack import Program
 from numpywren.linalg.function import Function
 from numpywren.matrix import Array, zeros
 from numpywren.planner import Machine, Plan
@@ -112,6 +113,11 @@ def _cut(argument: Any, chunks: int | None) -> Any:
 
 
 def _checked(caller: str, fn: object) -> Function[..., Any]:
+    if isinstance(fn, Program):
+        raise TypeError(
+            f"{caller} got the program {fn.name}; it takes a function of numpywren.linalg: programs are run with "
+            f"numpywren.run({fn.name}, ...)"
+        )
     if not isinstance(fn, Function):
         raise TypeError(
             f"{caller} got {type(fn).__name__}; it takes a function of numpywren.linalg, as nw.linalg.cholesky"
