@@ -98,7 +98,10 @@ def alone(box: Box) -> Box:
 
 
 def _kept(guard: Guard, found: Box, origin: Box) -> Box:
-    true = np.asarray(holds(guard.condition, found.columns))
+    decided = holds(guard.condition, found.columns)
+    if decided is True:
+        return found
+    true = np.asarray(decided)
     if true.all():
         return found
     places = np.flatnonzero(np.broadcast_to(true, found.shape)) if true.any() else np.arange(0)

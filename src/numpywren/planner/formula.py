@@ -55,9 +55,11 @@ class Task:
         Shape of the first result where the grid gives it, for an empty sum.
     shape_of : callable
         Tells shapes by their numbers.
+    counted : bool
+        Whether the work of kernels is of interest, not the shapes of results alone.
     """
 
-    __slots__ = ("around", "choices", "form", "inside", "shape_of", "target", "work")
+    __slots__ = ("around", "choices", "counted", "form", "inside", "shape_of", "target", "work")
 
     def __init__(
         self,
@@ -66,9 +68,11 @@ class Task:
         around: Mapping[str, int],
         target: Shape | None,
         shape_of: ShapeOf,
+        *,
+        counted: bool,
     ) -> None:
         self.inside, self.choices, self.around, self.target = inside, choices, around, target
-        self.shape_of = shape_of
+        self.shape_of, self.counted = shape_of, counted
         self.form = [0 if each is None else each[0][0] for each in inside]
         self.work = Work()
 
@@ -349,7 +353,8 @@ def _called(kernel: Kernel, arguments: Sequence[Listed], options: Callable[[Task
         shapes = [argument(task, times) for argument in arguments]
         chosen = options(task)
         result = shape(*shapes, **chosen)
-        task.work.add(name, times * float(flops(*shapes, **chosen)))
+        if task.counted:
+            task.work.add(name, times * float(flops(*shapes, **chosen)))
         return (result,) if not result or isinstance(result[0], int) else tuple(result)
 
     return visit

@@ -94,6 +94,11 @@ class Groups:
         self._full_coster = Coster(program.kernels, scalars, self._forms_of, self.full_shape_of)
         self._options = [varying_options(kind, program.kernels) for kind in program.kinds]
         self._factor = 4.0 if workload.record.dtype.kind == "c" else 1.0
+        #: For each kind whether the shapes of what it writes follow from what it reads.
+        self._free = [
+            any(not shapes.lettered(target.access.matrix) for target in kind.targets) for kind in program.kinds
+        ]
+        self._shapes_of: dict[tuple[str, int], tuple[Shape, Shape]] = {}
         self._known: dict[Any, Group] = {}
         self.all: list[Group] = []
 
@@ -180,8 +185,7 @@ class Groups:
             target, full_target = self.shape_of(first, form), self.full_shape_of(first, 0)
         work, made = cost(target, False)
         full = made
-        free = any(not self._shapes.lettered(target.access.matrix) for target in kind.targets)
-        if free and any(self.shape_of(*each[:2]) != self.full_shape_of(*each[:2]) for each in read):
+        if self._free[kind.number] and any(self.shape_of(*each[:2]) != self.full_shape_of(*each[:2]) for each in read):
             full = cost(full_target, True)[1]
         tiles = sum(amount for _, _, amount in read) - again[0]
         elements = sum(amount * math.prod(self.shape_of(matrix, number)) for matrix, number, amount in read) - again[1]
@@ -221,11 +225,21 @@ class Groups:
 
     def shape_of(self, matrix: str, form: int) -> Shape:
         """The shape of tiles of a matrix, by its number."""
-        return self._shapes.with_edges(matrix, form) if self._shapes.lettered(matrix) else self._shape_list[form][0]
+        return self._both_shapes(matrix, form)[0]
 
     def full_shape_of(self, matrix: str, form: int) -> Shape:
         """The same if tiles at the edges of matrices were full."""
-        return self._shapes.with_edges(matrix, 0) if self._shapes.lettered(matrix) else self._shape_list[form][1]
+        return self._both_shapes(matrix, form)[1]
+
+    def _both_shapes(self, matrix: str, form: int) -> tuple[Shape, Shape]:
+        known = self._shapes_of.get((matrix, form))
+        if known is None:
+            if self._shapes.lettered(matrix):
+                known = self._shapes.with_edges(matrix, form), self._shapes.with_edges(matrix, 0)
+            else:
+                known = self._shape_list[form]
+            self._shapes_of[matrix, form] = known
+        return known
 
     def full_shape(self, tile: Tile) -> Shape:
         """Shape of a tile if those at the edges of matrices were full, as a worker counts them."""

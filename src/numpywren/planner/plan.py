@@ -281,8 +281,11 @@ def make_plan(workload: Workload, machine: Machine) -> Plan:
 
 def _by_kernel(groups: Sequence[Group]) -> tuple[KernelCount, ...]:
     found: dict[str, list[Any]] = {}
+    labels: dict[int, str] = {}
     for group in sorted(groups, key=lambda group: group.kind.number):
-        sums = found.setdefault(label(group.kind.value), [0, 0.0, 0, 0, 0.0])
+        if group.kind.number not in labels:
+            labels[group.kind.number] = label(group.kind.value)
+        sums = found.setdefault(labels[group.kind.number], [0, 0.0, 0, 0, 0.0])
         each = (1, sum(group.work.values()), group.bytes_read, group.bytes_written, group.seconds)
         for place, amount in enumerate(each):
             sums[place] += group.tasks * amount

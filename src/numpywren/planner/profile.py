@@ -51,19 +51,24 @@ class Moments:
 
     def __init__(self) -> None:
         self._parts: list[tuple[Floats, Floats, Floats, Floats]] = []
+        self._single: list[tuple[float, float, float, float]] = []
 
     def add(self, start: Any, finish: Any, nbytes: Any, tasks: int) -> None:
         """Note tasks, by arrays that broadcast to one another; each entry stands for as many of the tasks."""
+        if not (np.ndim(start) or np.ndim(finish) or np.ndim(nbytes)):
+            self._single.append((float(start), float(finish), float(nbytes) * tasks, float(tasks)))
+            return
         columns = np.broadcast_arrays(start, finish, nbytes)
-        first, (start, finish, nbytes) = min(map(_runs, (columns, [each.T for each in columns])), key=_length)
+        ways = (columns, [each.T for each in columns]) if columns[0].ndim > 1 else (columns,)
+        first, (start, finish, nbytes) = min(map(_runs, ways), key=_length)
         count = np.diff(first, append=columns[0].size) * (tasks / columns[0].size)
         self._parts.append((start, finish, nbytes * count, count))
 
     def all(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Beginnings, ends, bytes written and numbers of tasks."""
-        if not self._parts:
-            return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
-        start, finish, nbytes, count = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        single = np.array(self._single, dtype=np.float64).reshape(-1, 4)
+        parts = [*self._parts, (single[:, 0], single[:, 1], single[:, 2], single[:, 3])]
+        start, finish, nbytes, count = (np.concatenate(column) for column in zip(*parts, strict=True))
         return start, finish, nbytes, count
 
 

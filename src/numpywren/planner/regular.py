@@ -241,7 +241,7 @@ class Regular:
 
             def cost(target: Shape | None, full: bool) -> tuple[Work, tuple[Shape, ...]]:
                 shape_of = self._groups.full_shape_of if full else self._groups.shape_of
-                return made.cost(Task(inside, choices, around, target, shape_of))
+                return made.cost(Task(inside, choices, around, target, shape_of, counted=not full))
 
             known = self._known[key] = self._groups.group(kind, around, read, (twice, elements), written, cost)
         return known

@@ -340,7 +340,10 @@ def _times(workload: Workload, shapes: Shapes) -> dict[str, TileTimes]:
 
 def _rounds(loop: Loop, box: Box) -> int:
     """Rounds of a loop at most."""
-    start, stop, step = (np.asarray(values(bound, box.columns)) for bound in (loop.start, loop.stop, loop.step))
+    bounds = [values(bound, box.columns) for bound in (loop.start, loop.stop, loop.step)]
+    if all(type(bound) is int for bound in bounds):
+        return len(range(bounds[0], bounds[1], bounds[2] or 1))
+    start, stop, step = map(np.asarray, bounds)
     length = -((start - stop) // np.where(step == 0, 1, step))
     return max(int(length.max(initial=0)), 0)
 

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from numpywren.lambdapack.arithmetic import total_divide, total_log2, total_modulo, total_power
+from numpywren.lambdapack.evaluate import COMPARE
 from numpywren.lambdapack.ir import (
     Binary,
     Clause,
@@ -57,6 +59,8 @@ def values(index: Index, columns: Columns) -> Any:
             return -values(operand, columns)
         case Extreme(which, operands):
             found = [values(operand, columns) for operand in operands]
+            if all(type(each) is int for each in found):
+                return min(found) if which == "min" else max(found)
             choose = np.minimum if which == "min" else np.maximum
             result = found[0]
             for other in found[1:]:
@@ -73,6 +77,8 @@ def _binary(op: str, left: Any, right: Any) -> Any:
         return left - right
     if op == "*":
         return left * right
+    if type(left) is int and type(right) is int:
+        return total_power(left, right) if op == "**" else (total_divide if op == "//" else total_modulo)(left, right)
     left, right = np.asarray(left), np.asarray(right)
     if op == "**":
         return np.where(right >= 0, np.power(left, np.maximum(right, 0)), 0)
@@ -81,6 +87,8 @@ def _binary(op: str, left: Any, right: Any) -> Any:
 
 
 def _log2(operand: Any) -> Any:
+    if type(operand) is int:
+        return total_log2(operand)
     # exact below 2**53, and indices are far below
     above = np.maximum(np.asarray(operand), 1)
     _, exponent = np.frexp((above - 1).astype(np.float64))
@@ -91,7 +99,8 @@ def holds(condition: Condition, columns: Columns) -> Any:
     """Where a condition is true."""
     match condition:
         case Compare(op, left, right):
-            return _COMPARE[op](values(left, columns), values(right, columns))
+            one, other = values(left, columns), values(right, columns)
+            return (COMPARE if type(one) is int and type(other) is int else _COMPARE)[op](one, other)
         case Junction(op, operands):
             found = [holds(operand, columns) for operand in operands]
             result = found[0]
@@ -99,7 +108,8 @@ def holds(condition: Condition, columns: Columns) -> Any:
                 result = result & other if op == "and" else result | other
             return result
         case Not(operand):
-            return ~np.asarray(holds(operand, columns))
+            decided = holds(operand, columns)
+            return not decided if isinstance(decided, bool) else ~np.asarray(decided)
     raise AssertionError(condition)
 
 
