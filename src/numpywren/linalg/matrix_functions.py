@@ -105,7 +105,7 @@ def expm(x: Any, /, *, check_finite: bool = True) -> Request:
     -------
     Array, shape (..., n, n)
         Hermitian to the last bit, positive semidefinite, of the type of `x`. Where exp(λ) is too large for that type,
-        not finite.
+        not finite: see the notes.
 
     Raises
     ------
@@ -122,6 +122,11 @@ def expm(x: Any, /, *, check_finite: bool = True) -> Request:
     in `numpywren.algorithms.heev_function`.
 
     Whether the matrix is Hermitian is found out first, as by `sqrtm`.
+
+    An eigenvalue above 709.78 (88.72 in single precision) overflows: the result has infinities and NaNs then. Nothing
+    warns of it, as NumPy does for `numpy.exp`, since it is computed elsewhere and perhaps later: where it may happen,
+    compare `eigvalsh` with these bounds, or look at the result with `numpy.isfinite`. With c subtracted from the
+    diagonal first, the result is exp(x) divided by exp(c).
 
     References
     ----------
